@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! POP3 server endpoint without I/O

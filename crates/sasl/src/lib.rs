@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! SASL mechanisms without I/O, both sides: PLAIN, LOGIN and SCRAM-SHA-256

@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! SMTP server and client endpoints without I/O

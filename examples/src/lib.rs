@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! What the example programs share with their tests.
