@@ -1,2 +1,20 @@
 #![forbid(unsafe_code)]
-//! The grammar that e-mail protocols share: domains, mailboxes, CFWS, tag-lists and header fields kept as raw bytes
+#![doc = include_str!("../README.md")]
+
+pub mod author;
+pub mod base64;
+pub mod cfws;
+mod domain;
+mod escape;
+pub mod header;
+mod mailbox;
+mod path;
+pub mod taglist;
+
+pub use author::{AuthorError, Authors};
+pub use domain::{Domain, DomainError};
+pub use escape::escape;
+pub use header::{Defect, Fed, Field, HeaderBlock, HeaderError, HeaderLimits, Splitter};
+pub use mailbox::{Host, Mailbox, MailboxError};
+pub use path::{ForwardPath, ReversePath, split_path};
+pub use taglist::{Tag, TagList, TagListError};

@@ -1,0 +1,180 @@
+//! Domains as mail protocols exchange them: A-labels, lower case, no trailing dot.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// A domain name: one or more labels of 1 to 63 letters, digits, hyphens or underscores, at most 253 octets in all,
+/// in lower case, with U-labels turned into A-labels and without a trailing dot.
+///
+/// Underscores are accepted since real host names and DKIM selectors have them.
+///
+/// ```
+/// use gatepost_syntax::Domain;
+/// let domain = Domain::parse("MX.Bücher.example.").unwrap();
+/// assert_eq!(domain.as_str(), "mx.xn--bcher-kva.example");
+/// assert!(domain.is_or_below(&Domain::parse("example").unwrap()));
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Domain(Arc<str>);
+
+/// Why a text is not a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DomainError {
+    /// There is no label at all.
+    #[error("the domain is empty")]
+    Empty,
+    /// Two dots in a row, or one at the front.
+    #[error("an empty label at byte {at}")]
+    EmptyLabel {
+        /// Where the label should begin.
+        at: usize,
+    },
+    /// RFC 1035 §2.3.4.
+    #[error("a label of more than 63 octets at byte {at}")]
+    LongLabel {
+        /// Where the label begins.
+        at: usize,
+    },
+    /// RFC 1035 §2.3.4, less the length octets.
+    #[error("more than 253 octets")]
+    Long,
+    /// A character that no host name has.
+    #[error("a character that is not allowed in a domain at byte {at}")]
+    Character {
+        /// Where it stands.
+        at: usize,
+    },
+    /// RFC 1123 §2.1.
+    #[error("a label begins or ends with a hyphen at byte {at}")]
+    Hyphen {
+        /// Where the label begins.
+        at: usize,
+    },
+    /// The U-label has no A-label (RFC 5891).
+    #[error("not a valid internationalized domain")]
+    Idna,
+}
+
+const LABEL_OCTETS: usize = 63; // RFC 1035 §2.3.4
+const DOMAIN_OCTETS: usize = 253; // RFC 1035 §2.3.4: 255 with length octets and root
+
+impl Domain {
+    /// Reads a domain; one trailing dot is ignored, U-labels become A-labels (RFC 5891 §4), letters lower case.
+    pub fn parse(text: &str) -> Result<Self, DomainError> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        if text.is_ascii() {
+            let lower = text.to_ascii_lowercase();
+            return check(&lower).map(|()| Domain(lower.into()));
+        }
+        // A bound before the Unicode tables see the text: no valid name needs more.
+        if text.len() > 4 * DOMAIN_OCTETS {
+            return Err(DomainError::Long);
+        }
+        let ascii = idna::uts46::Uts46::new()
+            .to_ascii(
+                text.as_bytes(),
+                idna::AsciiDenyList::EMPTY,
+                idna::uts46::Hyphens::Allow,
+                idna::uts46::DnsLength::Ignore,
+            )
+            .map_err(|_| DomainError::Idna)?;
+        check(&ascii).map(|()| Domain(ascii.as_ref().into()))
+    }
+
+    /// The domain as text, `mail.example.org`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The labels from left to right.
+    pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('.')
+    }
+
+    /// How many labels there are, at least one.
+    pub fn label_count(&self) -> usize {
+        self.labels().count()
+    }
+
+    /// The domain without its left-most label; `None` for a single label.
+    pub fn parent(&self) -> Option<Domain> {
+        self.0.split_once('.').map(|(_, rest)| Domain(rest.into()))
+    }
+
+    /// Whether this is `other` or a subdomain of it, on a label boundary.
+    pub fn is_or_below(&self, other: &Domain) -> bool {
+        match self.0.strip_suffix(other.as_str()) {
+            Some(front) => front.is_empty() || front.ends_with('.'),
+            None => false,
+        }
+    }
+}
+
+fn check(text: &str) -> Result<(), DomainError> {
+    if text.is_empty() {
+        return Err(DomainError::Empty);
+    }
+    let mut at = 0;
+    for label in text.split('.') {
+        check_label(label, at)?;
+        at += label.len() + 1;
+    }
+    if text.len() > DOMAIN_OCTETS {
+        Err(DomainError::Long)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_label(label: &str, at: usize) -> Result<(), DomainError> {
+    let allowed = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+    if label.is_empty() {
+        return Err(DomainError::EmptyLabel { at });
+    }
+    if let Some(offset) = label.bytes().position(|octet| !allowed(octet)) {
+        return Err(DomainError::Character { at: at + offset });
+    }
+    if label.len() > LABEL_OCTETS {
+        return Err(DomainError::LongLabel { at });
+    }
+    if label.starts_with('-') || label.ends_with('-') {
+        return Err(DomainError::Hyphen { at });
+    }
+    Ok(())
+}
+
+impl FromStr for Domain {
+    type Err = DomainError;
+    fn from_str(text: &str) -> Result<Self, DomainError> {
+        Domain::parse(text)
+    }
+}
+
+impl AsRef<str> for Domain {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Domain {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Domain({})", self.0)
+    }
+}

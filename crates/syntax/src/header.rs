@@ -1,0 +1,357 @@
+//! The header section as raw bytes: split once, shared by all who judge the message.
+//!
+//! Law: the fields re-concatenate to the input. Only CRLF ends a line; a bare CR or LF is an ordinary octet and a
+//! [`Defect`], so that it can not hide a field (RFC 6376 §5.3).
+
+use std::ops::Range;
+
+use memchr::memmem;
+use thiserror::Error;
+
+/// Bounds of a header section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeaderLimits {
+    /// Octets of the whole section (default 256 KiB).
+    pub bytes: usize,
+    /// Number of fields (default 2000).
+    pub fields: usize,
+    /// Octets of one field with its continuation lines (default 64 KiB).
+    pub field_bytes: usize,
+}
+
+impl Default for HeaderLimits {
+    fn default() -> Self {
+        HeaderLimits {
+            bytes: 256 << 10,
+            fields: 2000,
+            field_bytes: 64 << 10,
+        }
+    }
+}
+
+/// A limit was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// See [`HeaderLimits::bytes`].
+    #[error("the header section is longer than {limit} octets")]
+    Long {
+        /// The limit.
+        limit: usize,
+    },
+    /// See [`HeaderLimits::fields`].
+    #[error("more than {limit} header fields")]
+    Many {
+        /// The limit.
+        limit: usize,
+    },
+    /// See [`HeaderLimits::field_bytes`].
+    #[error("a header field is longer than {limit} octets")]
+    LongField {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// What is wrong with a header section that could be split all the same; a receiver should refuse such a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Defect {
+    /// The first line begins with white space: a continuation of nothing.
+    #[error("the header section begins with a folded line")]
+    LeadingContinuation,
+    /// A line that is no field and no continuation.
+    #[error("a header line without a colon at byte {at}")]
+    NoColon {
+        /// Where the line begins.
+        at: usize,
+    },
+    /// A field name with octets that RFC 5322 §2.2 does not allow, or an empty one.
+    #[error("a malformed field name at byte {at}")]
+    Name {
+        /// Where the field begins.
+        at: usize,
+    },
+    /// CR without LF or LF without CR.
+    #[error("a bare CR or LF at byte {at}")]
+    BareLineEnd {
+        /// Where it stands.
+        at: usize,
+    },
+    /// NUL (RFC 5322 §4).
+    #[error("a NUL at byte {at}")]
+    Nul {
+        /// Where it stands.
+        at: usize,
+    },
+}
+
+/// One header field of a [`HeaderBlock`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    raw: &'a [u8],
+    name: &'a str,
+    colon: Option<usize>,
+}
+
+impl<'a> Field<'a> {
+    /// Reads one field from its octets, with or without the final CRLF.
+    pub fn new(raw: &'a [u8]) -> Self {
+        let colon = memchr::memchr(b':', raw);
+        let name = colon.and_then(|colon| raw.get(..colon)).unwrap_or_default();
+        let trailing = name
+            .iter()
+            .rev()
+            .take_while(|octet| matches!(octet, b' ' | b'\t'))
+            .count();
+        let name = name.get(..name.len() - trailing).unwrap_or_default();
+        // RFC 5322 §2.2: printable US-ASCII except colon; §4.5 lets WSP precede the colon
+        let ok = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+        let name = if ok {
+            std::str::from_utf8(name).unwrap_or_default()
+        } else {
+            ""
+        };
+        Field {
+            raw,
+            name,
+            colon: if name.is_empty() { None } else { colon },
+        }
+    }
+
+    /// The field name as written, without white space before the colon; empty when the field is malformed.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// All octets of the field with its CRLF.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The octets after the colon, without the final CRLF; folds are kept. Empty when the field is malformed.
+    pub fn body(&self) -> &'a [u8] {
+        let body = self
+            .colon
+            .and_then(|colon| self.raw.get(colon + 1..))
+            .unwrap_or_default();
+        body.strip_suffix(b"\r\n").unwrap_or(body)
+    }
+
+    /// The body as UTF-8 text (RFC 6532), or nothing.
+    pub fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.body()).ok()
+    }
+
+    /// Whether the field has this name, in any case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// A header section: its octets and where each field lies in them.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct HeaderBlock {
+    raw: Vec<u8>,
+    fields: Vec<Range<usize>>,
+    defect: Option<Defect>,
+}
+
+impl HeaderBlock {
+    /// Splits a whole message; also tells where its body begins.
+    ///
+    /// ```
+    /// use gatepost_syntax::{HeaderBlock, HeaderLimits};
+    /// let (headers, body) = HeaderBlock::parse(b"From: a@b.example\r\nX:\r\n y\r\n\r\nhi", &HeaderLimits::default()).unwrap();
+    /// assert_eq!(headers.fields().len(), 2);
+    /// assert_eq!(body, 29);
+    /// ```
+    pub fn parse(message: &[u8], limits: &HeaderLimits) -> Result<(Self, usize), HeaderError> {
+        let mut splitter = Splitter::new(limits);
+        let body = match splitter.feed(message)? {
+            Fed::Complete { used } => used,
+            Fed::NeedMore => message.len(),
+        };
+        Ok((splitter.finish()?, body))
+    }
+
+    /// The octets of all fields, without the blank line.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// The fields from top to bottom.
+    pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'_>> + ExactSizeIterator {
+        self.fields
+            .iter()
+            .map(|range| Field::new(self.raw.get(range.clone()).unwrap_or_default()))
+    }
+
+    /// The fields of this name, in any case, from top to bottom.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = Field<'a>> {
+        self.fields().filter(move |field| field.is(name))
+    }
+
+    /// The first thing that is wrong with the section, if anything is.
+    pub fn defect(&self) -> Option<Defect> {
+        self.defect
+    }
+}
+
+/// What became of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fed {
+    /// All of the chunk belongs to the header section, which goes on.
+    NeedMore,
+    /// The header section ended within this chunk.
+    Complete {
+        /// How many octets of the chunk belong to it, the blank line included; the rest is body.
+        used: usize,
+    },
+}
+
+/// Collects a header section that arrives in chunks of any size; no octet is looked at twice for line ends.
+#[derive(Clone, Debug)]
+pub struct Splitter {
+    raw: Vec<u8>,
+    line_begin: usize,
+    lines: Vec<usize>,
+    limits: HeaderLimits,
+    complete: bool,
+}
+
+impl Splitter {
+    /// A splitter before the first octet.
+    pub fn new(limits: &HeaderLimits) -> Self {
+        Splitter {
+            raw: Vec::new(),
+            line_begin: 0,
+            lines: Vec::new(),
+            limits: limits.clone(),
+            complete: false,
+        }
+    }
+
+    /// Takes the next chunk. After [`Fed::Complete`] further chunks are body: they are not used.
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Fed, HeaderError> {
+        if self.complete {
+            return Ok(Fed::Complete { used: 0 });
+        }
+        let before = self.raw.len();
+        // One octet beyond the limit, and room for the blank line, tell "too long" from "just fits".
+        let room = (self.limits.bytes + 3).saturating_sub(before);
+        self.raw
+            .extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
+        // a CRLF may lie across the chunks' border, hence one octet back
+        let mut from = before.saturating_sub(1).max(self.line_begin);
+        while let Some(found) = memmem::find(self.raw.get(from..).unwrap_or_default(), b"\r\n") {
+            let end = from + found + 2;
+            if end - self.line_begin == 2 {
+                self.raw.truncate(self.line_begin);
+                self.complete = true;
+                self.check_length()?;
+                return Ok(Fed::Complete { used: end - before });
+            }
+            self.end_line(end)?;
+            from = end;
+        }
+        self.check_length()?;
+        self.check_field(self.raw.len())?;
+        Ok(Fed::NeedMore)
+    }
+
+    /// The section as collected; what follows the last CRLF counts as a last line.
+    pub fn finish(mut self) -> Result<HeaderBlock, HeaderError> {
+        if self.line_begin < self.raw.len() {
+            self.end_line(self.raw.len())?;
+        }
+        self.check_length()?;
+        let ends = self.lines.iter().skip(1).copied().chain([self.raw.len()]);
+        let fields: Vec<Range<usize>> = self
+            .lines
+            .iter()
+            .copied()
+            .zip(ends)
+            .map(|(begin, end)| begin..end)
+            .collect();
+        let defect = first_defect(&self.raw, &fields);
+        Ok(HeaderBlock {
+            raw: self.raw,
+            fields,
+            defect,
+        })
+    }
+
+    fn end_line(&mut self, end: usize) -> Result<(), HeaderError> {
+        let folded = matches!(self.raw.get(self.line_begin), Some(b' ' | b'\t'));
+        if !folded || self.lines.is_empty() {
+            if self.lines.len() == self.limits.fields {
+                return Err(HeaderError::Many {
+                    limit: self.limits.fields,
+                });
+            }
+            self.lines.push(self.line_begin);
+        }
+        self.line_begin = end;
+        self.check_field(end)
+    }
+
+    /// Bounds the field that the octets up to `end` belong to.
+    fn check_field(&self, end: usize) -> Result<(), HeaderError> {
+        let begin = if self.line_begin == end {
+            self.lines.last().copied().unwrap_or(0)
+        } else {
+            self.field_begin()
+        };
+        if end - begin > self.limits.field_bytes {
+            return Err(HeaderError::LongField {
+                limit: self.limits.field_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    /// Where the field that the unfinished line belongs to begins.
+    fn field_begin(&self) -> usize {
+        match self.raw.get(self.line_begin) {
+            Some(b' ' | b'\t') => self.lines.last().copied().unwrap_or(self.line_begin),
+            _ => self.line_begin,
+        }
+    }
+
+    fn check_length(&self) -> Result<(), HeaderError> {
+        if self.raw.len() > self.limits.bytes {
+            return Err(HeaderError::Long {
+                limit: self.limits.bytes,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn first_defect(raw: &[u8], fields: &[Range<usize>]) -> Option<Defect> {
+    if matches!(raw.first(), Some(b' ' | b'\t')) {
+        return Some(Defect::LeadingContinuation);
+    }
+    for range in fields {
+        let field = Field::new(raw.get(range.clone()).unwrap_or_default());
+        let at = range.start;
+        if memchr::memchr(b':', field.raw()).is_none() {
+            return Some(Defect::NoColon { at });
+        }
+        if field.name().is_empty() {
+            return Some(Defect::Name { at });
+        }
+    }
+    for at in memchr::memchr3_iter(b'\r', b'\n', 0, raw) {
+        let previous = at.checked_sub(1).and_then(|before| raw.get(before));
+        match raw.get(at) {
+            Some(0) => return Some(Defect::Nul { at }),
+            Some(b'\r') if raw.get(at + 1) != Some(&b'\n') => return Some(Defect::BareLineEnd { at }),
+            Some(b'\n') if previous != Some(&b'\r') => return Some(Defect::BareLineEnd { at }),
+            _ => {}
+        }
+    }
+    None
+}

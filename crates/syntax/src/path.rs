@@ -1,0 +1,125 @@
+//! Paths of MAIL and RCPT (RFC 5321 §4.1.2): a mailbox in angle brackets.
+
+use std::fmt;
+
+use crate::domain::Domain;
+use crate::mailbox::{Mailbox, MailboxError};
+
+/// What MAIL FROM names: a mailbox, or nobody.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReversePath {
+    /// `<>`: a message that must not be answered (RFC 5321 §4.5.5).
+    Null,
+    /// `<local@domain>`.
+    Mailbox(Mailbox),
+}
+
+/// What RCPT TO names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ForwardPath {
+    /// `<Postmaster>` without a domain (RFC 5321 §4.1.1.3).
+    Postmaster,
+    /// `<local@domain>`; a source route in front of it is ignored (RFC 5321 §F.2).
+    Mailbox(Mailbox),
+}
+
+impl ReversePath {
+    /// Reads `<>` or `<mailbox>`. A source route is refused: no sender needs one (RFC 5321 §F.2).
+    pub fn parse(text: &str) -> Result<Self, MailboxError> {
+        match inner(text)? {
+            "" => Ok(ReversePath::Null),
+            route if route.starts_with('@') => Err(MailboxError::Route),
+            mailbox => Mailbox::parse(mailbox).map(ReversePath::Mailbox),
+        }
+    }
+
+    /// The mailbox, unless the path is null.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            ReversePath::Null => None,
+            ReversePath::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+}
+
+impl ForwardPath {
+    /// Reads `<mailbox>`, `<@route:mailbox>` or `<Postmaster>`.
+    pub fn parse(text: &str) -> Result<Self, MailboxError> {
+        let inner = inner(text)?;
+        if inner.eq_ignore_ascii_case("postmaster") {
+            return Ok(ForwardPath::Postmaster);
+        }
+        Mailbox::parse(without_route(inner)?).map(ForwardPath::Mailbox)
+    }
+
+    /// The mailbox, unless it is the postmaster without a domain.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            ForwardPath::Postmaster => None,
+            ForwardPath::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+}
+
+/// `A-d-l ":"` in front of a mailbox: `At-domain *( "," At-domain )`. What stands behind it.
+pub(crate) fn without_route(text: &str) -> Result<&str, MailboxError> {
+    if !text.starts_with('@') {
+        return Ok(text);
+    }
+    let (route, mailbox) = text.split_once(':').ok_or(MailboxError::Route)?;
+    for hop in route.split(',') {
+        let domain = hop.strip_prefix('@').ok_or(MailboxError::Route)?;
+        Domain::parse(domain).map_err(MailboxError::Domain)?;
+    }
+    Ok(mailbox)
+}
+
+fn inner(text: &str) -> Result<&str, MailboxError> {
+    match split_path(text) {
+        Some((path, "")) => path
+            .strip_prefix('<')
+            .and_then(|p| p.strip_suffix('>'))
+            .ok_or(MailboxError::Brackets),
+        _ => Err(MailboxError::Brackets),
+    }
+}
+
+/// Cuts a path in angle brackets off the front of a text; a `>` within a quoted local part does not end it.
+///
+/// ```
+/// assert_eq!(gatepost_syntax::split_path(r#"<"a>b"@c.example> SIZE=1"#), Some((r#"<"a>b"@c.example>"#, " SIZE=1")));
+/// ```
+pub fn split_path(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix('<')?;
+    let mut quoted = false;
+    let mut characters = text.char_indices();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' if quoted => {
+                characters.next();
+            }
+            '"' => quoted = !quoted,
+            '>' if !quoted => return text.split_at_checked(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+impl fmt::Display for ReversePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReversePath::Null => f.write_str("<>"),
+            ReversePath::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+        }
+    }
+}
+
+impl fmt::Display for ForwardPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ForwardPath::Postmaster => f.write_str("<Postmaster>"),
+            ForwardPath::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Laws that hold for any input.
+
+use gatepost_syntax::{Domain, Fed, HeaderBlock, HeaderLimits, Mailbox, Splitter, TagList, author, escape};
+use proptest::prelude::*;
+
+fn header_octets() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"\r\n".to_vec()),
+        Just(b"\r".to_vec()),
+        Just(b"\n".to_vec()),
+        Just(b" ".to_vec()),
+        Just(b"From: a@b.example".to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..6),
+    ];
+    proptest::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn fields_concatenate_to_the_input(message in header_octets()) {
+        let (headers, body) = HeaderBlock::parse(&message, &HeaderLimits::default()).unwrap();
+        let joined: Vec<u8> = headers.fields().flat_map(|field| field.raw().to_vec()).collect();
+        prop_assert_eq!(&joined, headers.raw());
+        prop_assert!(message.starts_with(&joined));
+        let between = &message[joined.len()..body];
+        prop_assert!(between.is_empty() || between == b"\r\n");
+    }
+
+    #[test]
+    fn chunking_changes_nothing(message in header_octets(), size in 1usize..7) {
+        let (whole, body) = HeaderBlock::parse(&message, &HeaderLimits::default()).unwrap();
+        let mut splitter = Splitter::new(&HeaderLimits::default());
+        let mut consumed = 0;
+        for chunk in message.chunks(size) {
+            match splitter.feed(chunk).unwrap() {
+                Fed::NeedMore => consumed += chunk.len(),
+                Fed::Complete { used } => { consumed += used; break; }
+            }
+        }
+        prop_assert_eq!(consumed, body);
+        prop_assert_eq!(splitter.finish().unwrap(), whole);
+    }
+
+    #[test]
+    fn nothing_panics(text in any::<String>(), octets in any::<Vec<u8>>()) {
+        let _ = Domain::parse(&text);
+        let _ = Mailbox::parse(&text);
+        let _ = author::parse(&text);
+        let _ = TagList::parse(&text);
+        prop_assert!(escape(&octets).chars().all(|c| (' '..='~').contains(&c)));
+    }
+
+    #[test]
+    fn printed_mailboxes_are_read_back(local in "[ -~]{1,20}|[a-zé.]{1,9}", domain in "[a-z0-9]{1,9}(\\.[a-z]{1,5}){1,3}") {
+        let mailbox = Mailbox::new(&local, Domain::parse(&domain).unwrap()).unwrap();
+        prop_assert_eq!(Mailbox::parse(&mailbox.to_string()).unwrap(), mailbox);
+    }
+
+    #[test]
+    fn domains_are_stable(text in "[A-Za-zé0-9_.-]{1,40}") {
+        if let Ok(domain) = Domain::parse(&text) {
+            prop_assert_eq!(Domain::parse(domain.as_str()).unwrap(), domain);
+        }
+    }
+}
