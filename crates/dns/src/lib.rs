@@ -1,2 +1,22 @@
 #![forbid(unsafe_code)]
-//! Ask a DNS question, get an honest answer: one Resolver trait, an in-memory zone, a cache, a recorder and a stepper
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod block;
+mod cache;
+mod name;
+mod recorder;
+mod stepper;
+mod typed;
+mod zone;
+
+pub use answer::{
+    Answer, Found, Lookup, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa, Txt,
+};
+pub use block::block_on;
+pub use cache::{CacheLimits, Cached, Clock};
+pub use name::{Name, NameError};
+pub use recorder::{Asked, Recorder};
+pub use stepper::{Progress, Stepper};
+pub use typed::{Family, Rrset};
+pub use zone::{Zone, ZoneError};

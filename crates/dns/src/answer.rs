@@ -1,0 +1,253 @@
+//! Questions and answers that say what DNS says.
+
+use std::fmt;
+use std::future::Future;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::name::Name;
+
+/// Answers DNS questions: all that the policy crates ask of the network.
+///
+/// One method, dyn-safe: a cache, a recorder or a test zone is one short `impl`.
+pub trait Resolver: Send + Sync {
+    /// Asks one question. A CNAME is followed by the resolver; the answer holds records of the asked type.
+    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a>;
+}
+
+/// The future of a look-up.
+pub type Lookup<'a> = Pin<Box<dyn Future<Output = Result<Answer, LookupError>> + Send + 'a>>;
+
+impl<R: Resolver + ?Sized> Resolver for Arc<R> {
+    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
+        (**self).lookup(question)
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// The owner name.
+    pub name: Name,
+    /// The record type.
+    pub kind: RecordType,
+}
+
+impl Question {
+    /// A question.
+    pub fn new(name: Name, kind: RecordType) -> Self {
+        Question { name, kind }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// The record types that mail security asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum RecordType {
+    A,
+    Aaaa,
+    Mx,
+    Ptr,
+    Txt,
+    Tlsa,
+    Cname,
+}
+
+impl RecordType {
+    /// All types.
+    pub const ALL: [RecordType; 7] = [
+        Self::A,
+        Self::Aaaa,
+        Self::Mx,
+        Self::Ptr,
+        Self::Txt,
+        Self::Tlsa,
+        Self::Cname,
+    ];
+
+    /// The mnemonic, `AAAA`.
+    pub fn mnemonic(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Mx => "MX",
+            Self::Ptr => "PTR",
+            Self::Txt => "TXT",
+            Self::Tlsa => "TLSA",
+            Self::Cname => "CNAME",
+        }
+    }
+
+    /// The type of a mnemonic, in any case.
+    pub fn from_mnemonic(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.mnemonic().eq_ignore_ascii_case(text))
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.mnemonic())
+    }
+}
+
+/// One resource record's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs)]
+pub enum Record {
+    A(Ipv4Addr),
+    Aaaa(Ipv6Addr),
+    Mx(Mx),
+    Ptr(Name),
+    Txt(Txt),
+    Tlsa(Tlsa),
+    Cname(Name),
+}
+
+impl Record {
+    /// The type of the record.
+    pub fn kind(&self) -> RecordType {
+        match self {
+            Record::A(_) => RecordType::A,
+            Record::Aaaa(_) => RecordType::Aaaa,
+            Record::Mx(_) => RecordType::Mx,
+            Record::Ptr(_) => RecordType::Ptr,
+            Record::Txt(_) => RecordType::Txt,
+            Record::Tlsa(_) => RecordType::Tlsa,
+            Record::Cname(_) => RecordType::Cname,
+        }
+    }
+}
+
+/// A mail exchanger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mx {
+    /// Lower is tried first.
+    pub preference: u16,
+    /// The host; the root in a null MX (RFC 7505).
+    pub exchange: Name,
+}
+
+/// A TXT record, its character-strings joined without a separator (RFC 7208 §3.3, RFC 6376 §3.6.2.2).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Txt(Arc<[u8]>);
+
+impl Txt {
+    /// Joins character-strings.
+    pub fn from_strings<S: AsRef<[u8]>>(strings: impl IntoIterator<Item = S>) -> Self {
+        let mut joined = Vec::new();
+        for string in strings {
+            joined.extend_from_slice(string.as_ref());
+        }
+        Txt(joined.into())
+    }
+
+    /// The joined octets.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The joined octets as text, where they are UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl fmt::Debug for Txt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Txt(\"{}\")", gatepost_syntax::escape(&self.0))
+    }
+}
+
+/// A TLSA record (RFC 6698 §2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tlsa {
+    /// Certificate usage, 0 to 3.
+    pub usage: u8,
+    /// Selector: 0 the certificate, 1 its public key.
+    pub selector: u8,
+    /// Matching type: 0 exact, 1 SHA-256, 2 SHA-512.
+    pub matching: u8,
+    /// The association data.
+    pub data: Arc<[u8]>,
+}
+
+/// What a look-up found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Records, or which kind of nothing.
+    pub found: Found,
+    /// Whether DNSSEC proves it.
+    pub security: Security,
+    /// How long it may be kept.
+    pub ttl: Duration,
+}
+
+/// Records, or which kind of nothing (RFC 2308 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// At least one record of the asked type. Shared, so that a cached answer is cloned for nothing.
+    Records(Arc<[Record]>),
+    /// The name exists, without records of this type.
+    NoData,
+    /// The name does not exist, nor does anything below it (RFC 8020).
+    NxDomain,
+}
+
+/// Whether DNSSEC proves an answer. A proof that fails is [`LookupError::Bogus`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Validated.
+    Secure,
+    /// Not signed, or not validated here.
+    Insecure,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// Nobody answered in time.
+    #[error("timed out")]
+    Timeout,
+    /// SERVFAIL, or another response code that is a failure.
+    #[error("server failure")]
+    ServerFailure,
+    /// REFUSED.
+    #[error("refused")]
+    Refused,
+    /// DNSSEC validation failed.
+    #[error("DNSSEC validation failed")]
+    Bogus,
+    /// The answer made no sense, or aliases led nowhere.
+    #[error("malformed answer")]
+    Malformed,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.found {
+            Found::Records(records) => write!(
+                f,
+                "{} record{}",
+                records.len(),
+                if records.len() == 1 { "" } else { "s" }
+            ),
+            Found::NoData => f.write_str("no data"),
+            Found::NxDomain => f.write_str("no such name"),
+        }
+    }
+}

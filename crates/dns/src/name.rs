@@ -1,0 +1,123 @@
+//! Owner names of DNS: labels of any octets, unlike [`Domain`].
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gatepost_syntax::Domain;
+use thiserror::Error;
+
+/// A DNS name: labels of 1 to 63 octets of any value but the dot, lower case in ASCII, 253 octets of text at most.
+/// The root is the empty name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+/// Why a text is not a DNS name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Two dots in a row, or one at the front.
+    #[error("an empty label")]
+    EmptyLabel,
+    /// RFC 1035 §2.3.4.
+    #[error("a label of more than 63 octets")]
+    LongLabel,
+    /// RFC 1035 §2.3.4.
+    #[error("a name of more than 253 octets")]
+    Long,
+}
+
+impl Name {
+    /// Reads a name; one trailing dot is ignored, and `.` alone is the root.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        if text.len() > 253 {
+            return Err(NameError::Long);
+        }
+        for label in text.split('.').filter(|_| !text.is_empty()) {
+            match label.len() {
+                0 => return Err(NameError::EmptyLabel),
+                1..=63 => {}
+                _ => return Err(NameError::LongLabel),
+            }
+        }
+        Ok(Name(text.to_ascii_lowercase().into()))
+    }
+
+    /// This name with labels in front of it, as in `_dmarc` before `example.org`.
+    pub fn prefixed(&self, labels: &str) -> Result<Self, NameError> {
+        if self.0.is_empty() {
+            Name::parse(labels)
+        } else {
+            Name::parse(&format!("{labels}.{self}"))
+        }
+    }
+
+    /// The name under `in-addr.arpa` or `ip6.arpa` (RFC 1035 §3.5, RFC 3596 §2.5).
+    pub fn for_reverse(address: IpAddr) -> Self {
+        let text = match address {
+            IpAddr::V4(v4) => {
+                let [a, b, c, d] = v4.octets();
+                format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+            }
+            IpAddr::V6(v6) => {
+                let nibbles: String = v6
+                    .octets()
+                    .iter()
+                    .rev()
+                    .map(|octet| format!("{:x}.{:x}.", octet & 15, octet >> 4))
+                    .collect();
+                nibbles + "ip6.arpa"
+            }
+        };
+        Name(text.into())
+    }
+
+    /// The name as text without the trailing dot; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The labels from left to right.
+    pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('.').filter(|label| !label.is_empty())
+    }
+
+    /// Whether this is the root, which a null MX names (RFC 7505).
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The name as a mail domain, where it is one.
+    pub fn to_domain(&self) -> Option<Domain> {
+        Domain::parse(&self.0).ok()
+    }
+}
+
+impl From<&Domain> for Name {
+    fn from(domain: &Domain) -> Self {
+        Name(domain.as_str().into())
+    }
+}
+
+impl From<Domain> for Name {
+    fn from(domain: Domain) -> Self {
+        Name::from(&domain)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_root() {
+            f.write_str(".")
+        } else {
+            f.write_str(&gatepost_syntax::escape(self.as_str()))
+        }
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({self})")
+    }
+}
