@@ -192,7 +192,10 @@ impl Zone {
                 [] => {
                     zone.touch(name);
                 }
-                [kind, mark] if mark.starts_with('!') => {
+                [kind, mark]
+                    if line.trim_end_matches(|c| c != '!' && c != '"').ends_with('!')
+                        && mark.starts_with('!') =>
+                {
                     let failed = failure(mark.trim_start_matches('!'))
                         .ok_or(error("!TIMEOUT, !SERVFAIL or !BOGUS"))?;
                     let record_type = RecordType::from_mnemonic(kind);

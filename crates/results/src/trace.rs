@@ -1,0 +1,132 @@
+//! Trace fields beside Authentication-Results: Received, Return-Path, Received-SPF.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gatepost_syntax::{ReversePath, cfws, escape};
+
+/// `Return-Path: <…>` with its CRLF, added at final delivery (RFC 5321 §4.4).
+pub fn return_path(path: &ReversePath) -> String {
+    format!("Return-Path: {path}\r\n")
+}
+
+/// What a Received field says (RFC 5321 §4.4).
+#[derive(Clone, Debug)]
+pub struct Received<'a> {
+    /// What the client called itself; anything that is no domain or literal is written as a quoted comment.
+    pub helo: &'a str,
+    /// The client's address.
+    pub client: IpAddr,
+    /// Our name.
+    pub by: &'a str,
+    /// The protocol keyword, `ESMTPSA` (RFC 3848).
+    pub with: &'a str,
+    /// An identifier for the logs, an atom.
+    pub id: &'a str,
+    /// TLS version and cipher suite, if there is TLS (RFC 8314 §4.3).
+    pub tls: Option<(&'a str, &'a str)>,
+    /// The recipient, only where there is one (RFC 5321 §7.6).
+    pub recipient: Option<&'a str>,
+    /// When it came.
+    pub time: SystemTime,
+}
+
+impl Received<'_> {
+    /// The field with its CRLF.
+    pub fn to_field(&self) -> String {
+        let helo_ok = !self.helo.is_empty()
+            && self
+                .helo
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
+        let helo = if helo_ok { self.helo } else { "unknown" };
+        let literal = match self.client {
+            IpAddr::V4(v4) => format!("[{v4}]"),
+            IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
+        };
+        let mut out = format!(
+            "Received: from {helo} ({literal})\r\n\tby {} with {}",
+            self.by, self.with
+        );
+        // writing to a String can not fail
+        if let Some((version, cipher)) = self.tls {
+            let _ = write!(out, "\r\n\ttls {version} ({})", atom(cipher));
+        }
+        let _ = write!(out, "\r\n\tid {}", atom(self.id));
+        if let Some(recipient) = self.recipient.filter(|r| r.chars().all(|c| !c.is_control())) {
+            let _ = write!(out, "\r\n\tfor <{recipient}>");
+        }
+        let _ = write!(out, ";\r\n\t{}\r\n", date_time(self.time));
+        out
+    }
+}
+
+fn atom(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .collect()
+}
+
+/// `Received-SPF` (RFC 7208 §9.1): a result, a comment, and `key=value` pairs, quoted where needed.
+pub fn received_spf(result: &str, comment: &str, pairs: &[(&str, &str)]) -> String {
+    let comment: String = escape(comment)
+        .chars()
+        .map(|c| if matches!(c, '(' | ')') { '\'' } else { c })
+        .collect();
+    let mut out = format!("Received-SPF: {result} ({comment})");
+    for (index, (key, value)) in pairs.iter().enumerate() {
+        let separator = if index == 0 { "" } else { ";" };
+        // RFC 7208 §9.1: key-value-pair = key [CFWS] "=" ( dot-atom / quoted-string )
+        let value = match cfws::dot_atom(value) {
+            Ok((_, "")) => (*value).to_owned(),
+            _ => cfws::quote(value),
+        };
+        let _ = write!(out, "{separator}\r\n\t{key}={value}");
+    }
+    out.push_str("\r\n");
+    out
+}
+
+/// `Tue, 24 Nov 2026 09:00:00 +0000` (RFC 5322 §3.3), in UTC.
+pub fn date_time(time: SystemTime) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let weekday = usize::try_from(days % 7)
+        .ok()
+        .and_then(|index| DAYS.get(index))
+        .copied()
+        .unwrap_or_default();
+    let month = usize::try_from(month - 1)
+        .ok()
+        .and_then(|index| MONTHS.get(index))
+        .copied()
+        .unwrap_or_default();
+    format!(
+        "{weekday}, {day} {month} {year} {:02}:{:02}:{:02} +0000",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+/// Year, month and day of a count of days since 1970-01-01 (proleptic Gregorian; eras of 400 years begin in March).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
