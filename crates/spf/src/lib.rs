@@ -1,2 +1,15 @@
 #![forbid(unsafe_code)]
-//! RFC 7208 check_host: complete, strict and explained
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod check;
+mod explanation;
+mod macros;
+mod outcome;
+mod query;
+pub mod record;
+
+pub use check::check;
+pub use macros::MacroString;
+pub use outcome::{Outcome, PermError, Scope, Step, TempError, Verdict};
+pub use query::{Limits, Query};

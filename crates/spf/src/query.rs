@@ -1,0 +1,115 @@
+//! What is asked of SPF, and within which bounds.
+
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gatepost_syntax::Domain;
+
+use crate::outcome::Scope;
+
+/// One evaluation: which client, which identity (RFC 7208 §2).
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub(crate) ip: IpAddr,
+    pub(crate) scope: Scope,
+    /// The sender's local part; `postmaster` where there is none (RFC 7208 §4.3).
+    pub(crate) local: String,
+    /// The sender's domain as it came.
+    pub(crate) sender_domain: String,
+    pub(crate) helo: String,
+    pub(crate) receiver: String,
+    pub(crate) now: SystemTime,
+}
+
+impl Query {
+    /// The MAIL FROM identity. An empty `mail_from` is the null reverse-path, for which `postmaster` at the HELO name
+    /// is checked (RFC 7208 §2.4).
+    pub fn mail_from(ip: IpAddr, mail_from: &str, helo: &str) -> Self {
+        let mail_from = mail_from
+            .strip_prefix('<')
+            .and_then(|m| m.strip_suffix('>'))
+            .unwrap_or(mail_from);
+        let (local, domain) = match mail_from.rsplit_once('@') {
+            _ if mail_from.is_empty() => ("", helo),
+            Some((local, domain)) => (local, domain),
+            None => ("", mail_from),
+        };
+        Query {
+            scope: Scope::MailFrom,
+            ..Self::new(ip, local, domain, helo)
+        }
+    }
+
+    /// The HELO identity (RFC 7208 §2.3). DMARC never uses its result.
+    pub fn helo(ip: IpAddr, helo: &str) -> Self {
+        Self::new(ip, "", helo, helo)
+    }
+
+    fn new(ip: IpAddr, local: &str, domain: &str, helo: &str) -> Self {
+        // RFC 7208 §5: an IPv4-mapped IPv6 address is treated as IPv4
+        let ip = ip.to_canonical();
+        let local = if local.is_empty() { "postmaster" } else { local }.to_owned();
+        let (sender_domain, helo) = (domain.to_owned(), helo.to_owned());
+        Query {
+            ip,
+            scope: Scope::Helo,
+            local,
+            sender_domain,
+            helo,
+            receiver: "unknown".into(),
+            now: UNIX_EPOCH,
+        }
+    }
+
+    /// Who checks, for `%{r}` in explanations; `unknown` by default.
+    #[must_use]
+    pub fn receiver(mut self, receiver: &str) -> Self {
+        self.receiver = receiver.to_owned();
+        self
+    }
+
+    /// The time, for `%{t}` in explanations.
+    #[must_use]
+    pub fn at(mut self, now: SystemTime) -> Self {
+        self.now = now;
+        self
+    }
+
+    /// The domain to check, unless it is malformed, an address literal or a single label (RFC 7208 §4.3).
+    pub(crate) fn domain(&self) -> Option<Domain> {
+        Domain::parse(&self.sender_domain)
+            .ok()
+            .filter(|domain| domain.label_count() > 1)
+    }
+}
+
+/// Bounds of an evaluation (RFC 7208 §4.6.4). The time limit is the caller's: drop the future.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Terms that cause DNS look-ups, over all records (default 10).
+    pub terms: u32,
+    /// Look-ups of terms that find nothing (default 2).
+    pub voids: u32,
+    /// Names of one MX look-up; more is an error (default 10).
+    pub mx_names: usize,
+    /// Names of one PTR look-up; more are ignored (default 10).
+    pub ptr_names: usize,
+    /// Octets of a record (default 16 KiB).
+    pub record_bytes: usize,
+    /// Octets of an explanation after expansion; the rest is cut (default 400).
+    pub explanation_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            terms: 10,
+            voids: 2,
+            mx_names: 10,
+            ptr_names: 10,
+            record_bytes: 16 << 10,
+            explanation_bytes: 400,
+        }
+    }
+}
