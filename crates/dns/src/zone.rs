@@ -219,10 +219,10 @@ impl Zone {
             let Some(entry) = self.entry(&name) else {
                 return Ok(self.answer(self.nothing(&name)));
             };
-            let failed = entry
-                .failures
-                .iter()
-                .find(|(kind, _)| kind.is_none_or(|kind| kind == question.kind));
+            // records that are given win over a failure of every type
+            let given = entry.records.iter().any(|record| record.kind() == question.kind);
+            let fails = |kind: &Option<RecordType>| kind.map_or(!given, |kind| kind == question.kind);
+            let failed = entry.failures.iter().find(|(kind, _)| fails(kind));
             if let Some((_, error)) = failed {
                 return Err(*error);
             }
