@@ -1,2 +1,20 @@
 #![forbid(unsafe_code)]
-//! RFC 6376 DKIM: sign and verify while the message streams
+#![doc = include_str!("../README.md")]
+
+mod body;
+pub mod canon;
+mod crypto;
+mod der;
+mod key;
+mod outcome;
+pub mod record;
+mod select;
+pub mod sign;
+pub mod signature;
+mod verify;
+
+pub use canon::{Canonicalization, Canonicalizations};
+pub use key::{PrivateKey, PrivateKeyError, SigningKey};
+pub use outcome::{Fail, Neutral, Outcome, PermError, Policy, SignatureOutcome, Verdict};
+pub use signature::Algorithm;
+pub use verify::{Finished, Limits, Verifier};

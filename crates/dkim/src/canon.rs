@@ -1,0 +1,204 @@
+//! Canonicalization (RFC 6376 §3.4): headers whole, the body as a stream with constant state.
+
+use gatepost_syntax::Field;
+
+/// How tolerant of changes on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Canonicalization {
+    /// Almost none.
+    #[default]
+    Simple,
+    /// White space may change.
+    Relaxed,
+}
+
+impl Canonicalization {
+    /// The word of the `c=` tag.
+    pub fn word(self) -> &'static str {
+        match self {
+            Canonicalization::Simple => "simple",
+            Canonicalization::Relaxed => "relaxed",
+        }
+    }
+
+    /// The canonicalization of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Canonicalization::Simple, Canonicalization::Relaxed]
+            .into_iter()
+            .find(|c| c.word() == word)
+    }
+}
+
+/// The `c=` tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Canonicalizations {
+    /// For header fields.
+    pub header: Canonicalization,
+    /// For the body.
+    pub body: Canonicalization,
+}
+
+impl Canonicalizations {
+    /// `header["/"body]`; a body left out is simple (RFC 6376 §3.5).
+    pub fn parse(text: &str) -> Option<Self> {
+        let (header, body) = text.split_once('/').unwrap_or((text, "simple"));
+        Some(Canonicalizations {
+            header: Canonicalization::from_word(header)?,
+            body: Canonicalization::from_word(body)?,
+        })
+    }
+}
+
+/// Appends the canonical form of a header field, with its CRLF.
+pub fn header(field: Field<'_>, canonicalization: Canonicalization, out: &mut Vec<u8>) {
+    match canonicalization {
+        // RFC 6376 §3.4.1
+        Canonicalization::Simple => {
+            out.extend_from_slice(field.raw());
+            if !field.raw().ends_with(b"\r\n") {
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        Canonicalization::Relaxed => relaxed_header(field.name(), field.body(), out),
+    }
+}
+
+/// RFC 6376 §3.4.2.
+pub(crate) fn relaxed_header(name: &str, body: &[u8], out: &mut Vec<u8>) {
+    out.extend(name.bytes().map(|octet| octet.to_ascii_lowercase()));
+    out.push(b':');
+    let begin = out.len();
+    let mut white = false;
+    let mut octets = body.iter().copied().peekable();
+    while let Some(octet) = octets.next() {
+        match octet {
+            b' ' | b'\t' => white = true,
+            b'\r' if octets.peek() == Some(&b'\n') => drop(octets.next()), // unfolding
+            octet => {
+                if white && out.len() > begin {
+                    out.push(b' ');
+                }
+                white = false;
+                out.push(octet);
+            }
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Canonicalizes a body that arrives in chunks of any size. Trailing line ends and white space are held back as a counter
+/// and a flag, whatever their number.
+#[derive(Clone, Debug)]
+pub struct Body {
+    relaxed: bool,
+    /// Line ends that count only if something follows.
+    line_ends: u64,
+    /// A CR that may begin a line end.
+    cr: bool,
+    /// White space that counts only if something of the same line follows.
+    white: bool,
+    wrote: bool,
+}
+
+impl Body {
+    /// Before the first octet.
+    pub fn new(canonicalization: Canonicalization) -> Self {
+        let relaxed = canonicalization == Canonicalization::Relaxed;
+        Body {
+            relaxed,
+            line_ends: 0,
+            cr: false,
+            white: false,
+            wrote: false,
+        }
+    }
+
+    /// Takes a chunk and gives canonical octets to `out`. Only CRLF is a line end; a bare CR or LF is an ordinary octet.
+    pub fn feed(&mut self, chunk: &[u8], out: &mut impl FnMut(&[u8])) {
+        let mut rest = chunk;
+        while let Some(&first) = rest.first() {
+            if self.cr {
+                self.cr = false;
+                if first == b'\n' {
+                    self.white = false; // RFC 6376 §3.4.4: white space at the end of a line
+                    self.line_ends += 1;
+                    rest = rest.get(1..).unwrap_or_default();
+                    continue;
+                }
+                self.write(b"\r", out);
+            }
+            let used = match first {
+                b'\r' => {
+                    self.cr = true;
+                    1
+                }
+                b' ' | b'\t' if self.relaxed => {
+                    self.white = true;
+                    1
+                }
+                _ => {
+                    let length = self.clean_run(rest);
+                    self.write(rest.get(..length).unwrap_or_default(), out);
+                    length
+                }
+            };
+            rest = rest.get(used..).unwrap_or_default();
+        }
+    }
+
+    /// How many octets from the first on need no change.
+    fn clean_run(&self, octets: &[u8]) -> usize {
+        if !self.relaxed {
+            return memchr::memchr(b'\r', octets).unwrap_or(octets.len());
+        }
+        let mut from = 0;
+        loop {
+            let Some(found) = memchr::memchr3(b' ', b'\t', b'\r', octets.get(from..).unwrap_or_default())
+            else {
+                return octets.len();
+            };
+            let at = from + found;
+            // one space between words stays as it is
+            match (octets.get(at), octets.get(at + 1)) {
+                (Some(b' '), Some(next)) if *next > b' ' => from = at + 2,
+                _ => return at,
+            }
+        }
+    }
+
+    fn write(&mut self, octets: &[u8], out: &mut impl FnMut(&[u8])) {
+        for _ in 0..std::mem::take(&mut self.line_ends) {
+            out(b"\r\n");
+        }
+        if std::mem::take(&mut self.white) {
+            out(b" ");
+        }
+        out(octets);
+        self.wrote = true;
+    }
+
+    /// Ends the body: trailing empty lines are dropped, and what is left ends in one CRLF. An empty body is CRLF when
+    /// simple (RFC 6376 §3.4.3) and nothing when relaxed (§3.4.4).
+    pub fn finish(mut self, out: &mut impl FnMut(&[u8])) {
+        if self.cr {
+            self.write(b"\r", out);
+        }
+        if self.wrote || !self.relaxed {
+            out(b"\r\n");
+        }
+    }
+}
+
+/// The canonical form of a whole body.
+pub fn body(octets: &[u8], canonicalization: Canonicalization) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len() + 2);
+    let mut body = Body::new(canonicalization);
+    body.feed(octets, &mut |run| out.extend_from_slice(run));
+    body.finish(&mut |run| out.extend_from_slice(run));
+    out
+}
+
+/// The base64 SHA-256 of the canonical form of a body, as `bh=` has it.
+pub fn body_hash(octets: &[u8], canonicalization: Canonicalization) -> String {
+    gatepost_syntax::base64::encode(crate::crypto::sha256(&body(octets, canonicalization)))
+}

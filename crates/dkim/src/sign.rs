@@ -1,0 +1,280 @@
+//! Signing (RFC 6376 §5) while the message streams: headers, then the body in chunks, then the field.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gatepost_syntax::{Defect, Domain, Field, HeaderBlock, base64};
+use thiserror::Error;
+
+use crate::body::{Hasher, Need};
+use crate::canon::{Canonicalization, Canonicalizations};
+use crate::crypto::Hash;
+use crate::key::{SigningError, SigningKey};
+use crate::select;
+use crate::signature::Algorithm;
+
+/// What to sign as.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// `d=`
+    pub domain: Domain,
+    /// `s=`
+    pub selector: Domain,
+    /// `h=`; none: [`OVERSIGNED`] and what else is there of [`ALSO_SIGNED`].
+    pub headers: Option<Vec<String>>,
+    /// `c=`, relaxed/relaxed by default.
+    pub canonicalization: Canonicalizations,
+    /// `t=`, none: left out.
+    pub time: Option<SystemTime>,
+    /// Seconds until `x=`, none: left out.
+    pub valid_for: Option<u64>,
+    /// Whether a message without exactly one From is signed all the same.
+    pub allow_any_from: bool,
+}
+
+impl Spec {
+    /// A spec with the defaults.
+    pub fn new(domain: Domain, selector: Domain) -> Self {
+        let relaxed = Canonicalizations {
+            header: Canonicalization::Relaxed,
+            body: Canonicalization::Relaxed,
+        };
+        Spec {
+            domain,
+            selector,
+            headers: None,
+            canonicalization: relaxed,
+            time: None,
+            valid_for: None,
+            allow_any_from: false,
+        }
+    }
+}
+
+/// Fields that are listed once more than they occur, so that none can be added (RFC 6376 §8.15).
+pub const OVERSIGNED: [&str; 10] = [
+    "From",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Reply-To",
+    "Message-ID",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+];
+/// Fields that are signed where they occur (RFC 6376 §5.4.1).
+pub const ALSO_SIGNED: [&str; 11] = [
+    "Sender",
+    "In-Reply-To",
+    "References",
+    "Content-ID",
+    "Content-Description",
+    "List-Id",
+    "List-Help",
+    "List-Post",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "Autocrypt",
+];
+
+/// Why a message can not be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The header section is malformed.
+    #[error("the header section: {0}")]
+    Header(Defect),
+    /// There is not exactly one From field (RFC 5322 §3.6).
+    #[error("{0} From fields")]
+    From(usize),
+    /// `h=` would not list From (RFC 6376 §5.4).
+    #[error("From is not among the fields to sign")]
+    FromNotSigned,
+    /// The body has a CR or LF that is not part of a CRLF: it would be changed on the way (RFC 6376 §5.3).
+    #[error("the body has a bare CR or LF")]
+    BareLineEnd,
+    /// The key could not sign.
+    #[error(transparent)]
+    Key(#[from] SigningError),
+}
+
+/// Takes the body of a message to sign.
+pub struct Signer {
+    spec: Spec,
+    names: Vec<String>,
+    headers: HeaderBlock,
+    hasher: Hasher,
+    previous: u8,
+    bare: bool,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer")
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    /// Checks the header section and chooses the fields to sign.
+    pub fn new(spec: Spec, headers: HeaderBlock) -> Result<Self, SignError> {
+        if let Some(defect) = headers.defect() {
+            return Err(SignError::Header(defect));
+        }
+        let authors = headers.named("From").count();
+        if authors != 1 && !spec.allow_any_from {
+            return Err(SignError::From(authors));
+        }
+        let names = spec.headers.clone().unwrap_or_else(|| default_names(&headers));
+        if !names.iter().any(|name| name.eq_ignore_ascii_case("From")) {
+            return Err(SignError::FromNotSigned);
+        }
+        let need = Need {
+            canonicalization: spec.canonicalization.body,
+            hash: Hash::Sha256,
+            length: None,
+        };
+        Ok(Signer {
+            spec,
+            names,
+            headers,
+            hasher: Hasher::new(need),
+            previous: 0,
+            bare: false,
+        })
+    }
+
+    /// Takes the next octets of the body.
+    pub fn body(&mut self, chunk: &[u8]) {
+        for at in memchr::memchr2_iter(b'\r', b'\n', chunk) {
+            let before = at
+                .checked_sub(1)
+                .map_or(Some(self.previous), |before| chunk.get(before).copied());
+            let after = chunk.get(at + 1);
+            self.bare |= match chunk.get(at) {
+                Some(b'\n') => before != Some(b'\r'),
+                _ => after.is_some_and(|after| *after != b'\n'),
+            };
+        }
+        if let Some((first, last)) = chunk.first().zip(chunk.last()) {
+            self.bare |= self.previous == b'\r' && *first != b'\n';
+            self.previous = *last;
+        }
+        self.hasher.feed(chunk);
+    }
+
+    /// The body has ended. The draft can be signed by several keys.
+    pub fn finish(self) -> Result<Draft, SignError> {
+        if self.bare || self.previous == b'\r' {
+            return Err(SignError::BareLineEnd);
+        }
+        let body_hash = base64::encode(self.hasher.finish().digest);
+        Ok(Draft {
+            spec: self.spec,
+            names: self.names,
+            headers: self.headers,
+            body_hash,
+        })
+    }
+}
+
+fn default_names(headers: &HeaderBlock) -> Vec<String> {
+    let mut names = Vec::new();
+    for name in OVERSIGNED {
+        names.extend(std::iter::repeat_n(
+            name.to_owned(),
+            headers.named(name).count() + 1,
+        ));
+    }
+    for name in ALSO_SIGNED {
+        names.extend(std::iter::repeat_n(name.to_owned(), headers.named(name).count()));
+    }
+    names
+}
+
+/// All but the signature.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    spec: Spec,
+    names: Vec<String>,
+    headers: HeaderBlock,
+    body_hash: String,
+}
+
+impl Draft {
+    /// Signs with a key: the whole header field with its CRLF.
+    pub fn sign(&self, key: &dyn SigningKey) -> Result<String, SignError> {
+        let signature = key.sign(&self.to_sign(key.algorithm()))?;
+        Ok(self.sealed(key.algorithm(), &signature))
+    }
+
+    /// The octets to sign, for a key that is elsewhere; RSA signs their SHA-256, Ed25519 signs that hash as its message
+    /// (RFC 8463 §3).
+    pub fn to_sign(&self, algorithm: Algorithm) -> Vec<u8> {
+        let unsigned = self.field(algorithm);
+        let mut out = Vec::with_capacity(4096);
+        let canonicalization = self.spec.canonicalization.header;
+        select::signed_fields(
+            &self.headers,
+            self.names.iter().map(String::as_str),
+            canonicalization,
+            &mut out,
+        );
+        // the draft has no b= value: nothing is to be emptied
+        select::unsigned_signature(
+            Field::new(unsigned.as_bytes()),
+            &(0..0),
+            canonicalization,
+            &mut out,
+        );
+        out
+    }
+
+    /// The header field with a signature that was made elsewhere.
+    pub fn sealed(&self, algorithm: Algorithm, signature: &[u8]) -> String {
+        let mut field = self.field(algorithm);
+        let signature = base64::encode(signature);
+        for (index, piece) in signature.as_bytes().chunks(72).enumerate() {
+            if index > 0 {
+                field.push_str("\r\n\t ");
+            }
+            field.push_str(&String::from_utf8_lossy(piece));
+        }
+        field + "\r\n"
+    }
+
+    /// The field up to and with `b=`, its last tag. Lines are folded at about 76 octets.
+    fn field(&self, algorithm: Algorithm) -> String {
+        let spec = &self.spec;
+        let c = spec.canonicalization;
+        let mut out = format!(
+            "DKIM-Signature: v=1; a={}; c={}/{};\r\n\td={}; s={};\r\n\t",
+            algorithm.word(),
+            c.header.word(),
+            c.body.word(),
+            spec.domain,
+            spec.selector
+        );
+        if let Some(time) = spec.time {
+            let time = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            out += &format!("t={time}; ");
+            if let Some(valid_for) = spec.valid_for {
+                out += &format!("x={}; ", time.saturating_add(valid_for));
+            }
+        }
+        let mut width = 20;
+        out += "h=";
+        for (index, name) in self.names.iter().enumerate() {
+            if width + name.len() > 72 {
+                out += "\r\n\t ";
+                width = 2;
+            }
+            out += name;
+            out += if index + 1 == self.names.len() { ";" } else { ":" };
+            width += name.len() + 1;
+        }
+        out + &format!("\r\n\tbh={};\r\n\tb=", self.body_hash)
+    }
+}
