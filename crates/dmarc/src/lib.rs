@@ -1,2 +1,14 @@
 #![forbid(unsafe_code)]
-//! RFC 9989 DMARC: record, tree walk, alignment and policy
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod discovery;
+mod evaluation;
+mod outcome;
+pub mod record;
+
+pub use check::check;
+pub use discovery::{Discovery, Limits, discover, org_domain};
+pub use evaluation::evaluate;
+pub use outcome::{Aligned, Identifiers, Outcome, PermError, Preset, Step, Verdict};
+pub use record::{Record, RecordError, Request};

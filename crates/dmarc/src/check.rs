@@ -1,0 +1,46 @@
+//! Discovery and evaluation for a whole message.
+
+use gatepost_dns::Resolver;
+use gatepost_syntax::{AuthorError, Authors};
+
+use crate::discovery::{Limits, discover};
+use crate::evaluation::{evaluate, severity};
+use crate::outcome::{Identifiers, Outcome, PermError, Preset, Verdict};
+
+/// Judges a message by its authors. Total: without one usable author the result is `permerror`; with several author domains
+/// each is judged, and the worst result counts (RFC 9989 §5.3.1, §11.5).
+pub async fn check(
+    dns: &dyn Resolver,
+    authors: &Result<Authors, AuthorError>,
+    passed: &Identifiers,
+    limits: &Limits,
+    preset: Preset,
+) -> Outcome {
+    let domains = match authors {
+        Ok(authors) => authors.domains(),
+        Err(error) => return Outcome::new(Verdict::PermError(PermError::Author(error.clone())), None),
+    };
+    if domains.len() > limits.authors {
+        return Outcome::new(
+            Verdict::PermError(PermError::ManyAuthors { count: domains.len() }),
+            None,
+        );
+    }
+    let mut worst: Option<Outcome> = None;
+    for author in domains {
+        let discovery = discover(dns, author, passed, limits).await;
+        let outcome = evaluate(&discovery, passed, preset);
+        if worst
+            .as_ref()
+            .is_none_or(|worst| severity(&outcome) > severity(worst))
+        {
+            worst = Some(outcome);
+        }
+    }
+    worst.unwrap_or_else(|| {
+        Outcome::new(
+            Verdict::PermError(PermError::Author(AuthorError::NoAddress)),
+            None,
+        )
+    })
+}

@@ -1,0 +1,244 @@
+//! What DMARC says of a message, and why.
+
+use gatepost_dns::{LookupError, Question};
+use gatepost_results::{Explain, Outline, ResInfo};
+use gatepost_syntax::{AuthorError, Domain};
+use thiserror::Error;
+
+use crate::record::Request;
+
+/// The identifiers that other methods authenticated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identifiers {
+    /// The MAIL FROM domain that passed SPF; never a HELO-only result (RFC 9989 §4.4.2).
+    pub spf: Option<Domain>,
+    /// The domains whose DKIM signatures passed.
+    pub dkim: Vec<Domain>,
+    /// Whether a check that might have helped failed for now.
+    pub undecided: bool,
+}
+
+/// What the receiver makes of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// Nothing: record and deliver.
+    #[default]
+    Record,
+    /// RFC 9989 §7.4: a request to reject, alone, is treated as quarantine.
+    Rfc9989,
+    /// As requested.
+    Strict,
+}
+
+impl Preset {
+    /// What is done under a request.
+    pub fn disposition(self, request: Request) -> Request {
+        match self {
+            Preset::Record => Request::None,
+            Preset::Rfc9989 => request.min(Request::Quarantine),
+            Preset::Strict => request,
+        }
+    }
+}
+
+/// The results of RFC 9989 §9.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No policy for the author domain.
+    None,
+    /// An authenticated identifier is aligned.
+    Pass,
+    /// None is.
+    Fail,
+    /// A look-up failed for now.
+    TempError,
+    /// No author domain to judge.
+    PermError(PermError),
+}
+
+/// Why there is nothing to judge.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PermError {
+    /// The author can not be told (RFC 9989 §5.3.1).
+    #[error("{0}")]
+    Author(AuthorError),
+    /// More author domains than [`crate::Limits::authors`].
+    #[error("{count} author domains")]
+    ManyAuthors {
+        /// How many.
+        count: usize,
+    },
+}
+
+impl Verdict {
+    /// The result as it is written in header fields.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::None => "none",
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::TempError => "temperror",
+            Verdict::PermError(_) => "permerror",
+        }
+    }
+}
+
+/// Which identifiers are aligned with the author domain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aligned {
+    /// The MAIL FROM domain that passed SPF.
+    pub spf: bool,
+    /// A domain whose signature passed.
+    pub dkim: bool,
+}
+
+/// One step of a discovery or an evaluation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// A name was asked for a record.
+    Asked {
+        /// The question.
+        question: Question,
+        /// The one record that was found, if one was.
+        found: Result<Option<String>, LookupError>,
+    },
+    /// A walk told an organizational domain.
+    Walked {
+        /// Where it started.
+        from: Domain,
+        /// What it told.
+        org_domain: Domain,
+    },
+    /// Whether the author domain exists, where that mattered.
+    Exists(bool),
+    /// An identifier was compared with the author domain.
+    Compared {
+        /// `spf` or `dkim`.
+        method: &'static str,
+        /// The identifier.
+        identifier: Domain,
+        /// Whether strictly.
+        strict: bool,
+        /// Whether it is aligned.
+        aligned: bool,
+    },
+}
+
+/// The outcome for a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The result.
+    pub verdict: Verdict,
+    /// The author domain; of several the one that decided.
+    pub author: Option<Domain>,
+    /// What the policy domain asks for; none without a policy.
+    pub requested: Option<Request>,
+    /// The request after `t=y`, as a failing message meets it.
+    pub effective: Request,
+    /// What is to be done under the preset; `none` unless the verdict is fail.
+    pub disposition: Request,
+    /// Where the policy record was found.
+    pub policy_domain: Option<Domain>,
+    /// The organizational domain of the author domain.
+    pub org_domain: Option<Domain>,
+    /// Which identifiers are aligned.
+    pub aligned: Aligned,
+    /// What was done, in order.
+    pub trail: Vec<Step>,
+}
+
+impl Outcome {
+    pub(crate) fn new(verdict: Verdict, author: Option<Domain>) -> Self {
+        Outcome {
+            verdict,
+            author,
+            requested: None,
+            effective: Request::None,
+            disposition: Request::None,
+            policy_domain: None,
+            org_domain: None,
+            aligned: Aligned::default(),
+            trail: Vec::new(),
+        }
+    }
+
+    /// The entry for Authentication-Results (RFC 9989 §9.1, §9.2).
+    pub fn res_info(&self) -> ResInfo {
+        let mut info = ResInfo::new("dmarc", self.verdict.word());
+        if let Verdict::PermError(error) = &self.verdict {
+            info = info.reason(error.to_string());
+        }
+        if let Some(author) = &self.author {
+            info = info.property("header", "from", author.as_str());
+        }
+        match self.requested {
+            Some(request) => info.property("policy", "dmarc", request.word()),
+            None => info,
+        }
+    }
+}
+
+impl Explain for Outcome {
+    fn explain(&self) -> Outline {
+        let author = self.author.as_ref().map_or("?", Domain::as_str);
+        let root = Outline::new(format!("dmarc={} header.from={author}", self.verdict.word()));
+        let root = root.children(self.trail.iter().map(Step::outline));
+        let conclusion = match (&self.verdict, self.requested) {
+            (Verdict::PermError(error), _) => Outline::new(error.to_string()).cite(9989, "5.3.1"),
+            (Verdict::TempError, _) => {
+                Outline::new("a look-up failed for now: the policy is not applied").cite(9989, "5.3.6")
+            }
+            (_, Some(request)) => Outline::new(format!(
+                "policy of {}: requested {}, effective {}, disposition here {}",
+                self.policy_domain.as_ref().map_or("?", Domain::as_str),
+                request.word(),
+                self.effective.word(),
+                self.disposition.word()
+            ))
+            .cite(9989, "4.10.1"),
+            (_, None) => Outline::new("no policy record").cite(9989, "4.10.1"),
+        };
+        root.child(conclusion)
+    }
+}
+
+impl Step {
+    fn outline(&self) -> Outline {
+        match self {
+            Step::Asked {
+                question,
+                found: Ok(Some(record)),
+            } => Outline::new(format!("{question} → \"{record}\"")).cite(9989, "4.10"),
+            Step::Asked {
+                question,
+                found: Ok(None),
+            } => Outline::new(format!("{question} → no record")).cite(9989, "4.10"),
+            Step::Asked {
+                question,
+                found: Err(error),
+            } => Outline::new(format!("{question} → {error}")),
+            Step::Walked { from, org_domain } => {
+                Outline::new(format!("organizational domain of {from}: {org_domain}")).cite(9989, "4.10.2")
+            }
+            Step::Exists(exists) => Outline::new(if *exists {
+                "the author domain exists"
+            } else {
+                "the author domain does not exist"
+            })
+            .cite(9989, "4.7"),
+            Step::Compared {
+                method,
+                identifier,
+                strict,
+                aligned,
+            } => {
+                let mode = if *strict { "strictly" } else { "relaxed" };
+                let aligned = if *aligned { "aligned" } else { "not aligned" };
+                Outline::new(format!("{method} passed for {identifier}: {aligned} ({mode})"))
+                    .cite(9989, "4.4")
+            }
+        }
+    }
+}
