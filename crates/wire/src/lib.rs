@@ -1,2 +1,12 @@
 #![forbid(unsafe_code)]
-//! What line protocols share: the sans-IO Endpoint, a bounded line buffer and the dot codec
+#![doc = include_str!("../README.md")]
+
+mod dot;
+mod endpoint;
+mod line;
+mod tls;
+
+pub use dot::{DotReader, DotWriter, Unstuffed};
+pub use endpoint::{Endpoint, Step};
+pub use line::{Input, Line};
+pub use tls::{TlsInfo, TlsVersion};

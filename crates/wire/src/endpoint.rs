@@ -1,0 +1,41 @@
+//! The contract of all endpoints.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::tls::TlsInfo;
+
+/// A side of a line protocol that does no I/O.
+///
+/// The driver's whole duty: `poll`, do what the step says, tell what came of it, and again. An event that is a question is
+/// shown by each `poll` until it is answered by a method of the endpoint; nothing is read meanwhile.
+pub trait Endpoint {
+    /// What the application has to decide or to know.
+    type Event;
+    /// Takes octets from the peer.
+    fn feed(&mut self, input: &[u8]);
+    /// Says what to do now.
+    fn poll(&mut self) -> Step<Self::Event>;
+    /// TLS was set up after [`Step::StartTls`], or before the first octet.
+    fn secured(&mut self, tls: TlsInfo);
+    /// A read took longer than the step allowed.
+    fn timed_out(&mut self);
+    /// The peer closed its side.
+    fn closed(&mut self);
+}
+
+/// What a driver does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<E> {
+    /// Send these octets.
+    Write(Bytes),
+    /// Read octets and feed them, for at most this long.
+    Read(Duration),
+    /// Set up TLS; no octet of the peer is left in the endpoint.
+    StartTls,
+    /// Decide or know.
+    Event(E),
+    /// Close the connection.
+    Close,
+}
