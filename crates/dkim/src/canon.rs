@@ -1,6 +1,6 @@
 //! Canonicalization (RFC 6376 §3.4): headers whole, the body as a stream with constant state.
 
-use gatepost_syntax::Field;
+use gatepost_syntax::{Field, HeaderBlock};
 
 /// How tolerant of changes on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -61,6 +61,16 @@ pub fn header(field: Field<'_>, canonicalization: Canonicalization, out: &mut Ve
         }
         Canonicalization::Relaxed => relaxed_header(field.name(), field.body(), out),
     }
+}
+
+/// Appends the canonical forms of the fields that an `h=` list selects (RFC 6376 §5.4.2).
+pub fn selected_headers<'a>(
+    headers: &HeaderBlock,
+    names: impl Iterator<Item = &'a str>,
+    canonicalization: Canonicalization,
+    out: &mut Vec<u8>,
+) {
+    crate::select::signed_fields(headers, names, canonicalization, out);
 }
 
 /// RFC 6376 §3.4.2.

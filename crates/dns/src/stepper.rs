@@ -62,7 +62,7 @@ impl<T> Stepper<T> {
     /// Prepares an evaluation over the resolver that `task` is given.
     pub fn new<F: Future<Output = T> + Send + 'static>(task: impl FnOnce(Arc<dyn Resolver>) -> F) -> Self {
         let desk = Arc::new(Desk::default());
-        let resolver: Arc<dyn Resolver> = Arc::clone(&desk) as Arc<dyn Resolver>;
+        let resolver: Arc<dyn Resolver> = desk.clone();
         Stepper {
             task: Box::pin(task(resolver)),
             desk,

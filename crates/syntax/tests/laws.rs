@@ -1,4 +1,5 @@
 //! Laws that hold for any input.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use gatepost_syntax::{Domain, Fed, HeaderBlock, HeaderLimits, Mailbox, Splitter, TagList, author, escape};
 use proptest::prelude::*;

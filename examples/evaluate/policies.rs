@@ -1,0 +1,242 @@
+//! SPF, DKIM and DMARC.
+
+use std::sync::Arc;
+
+use gatepost_dkim::sign::{Signer, Spec};
+use gatepost_dkim::{Canonicalizations, PrivateKey, Verifier};
+use gatepost_dmarc::{Identifiers, Preset};
+use gatepost_dns::{LookupError, Resolver, block_on};
+use gatepost_results::{AuthResults, Explain, Outline};
+use gatepost_spf::Query;
+use gatepost_syntax::{AuthorError, Authors, Domain, HeaderBlock, HeaderLimits, author};
+use serde_json::{Value, json};
+
+use crate::request::{Error, Request};
+
+pub(crate) fn spf(request: &Request) -> Result<Value, Error> {
+    let zone = request.zone()?;
+    let query = spf_query(request)?;
+    let outcome = block_on(gatepost_spf::check(
+        &zone,
+        &query,
+        &gatepost_spf::Limits::default(),
+    ));
+    Ok(json!({
+        "result": outcome.verdict.word(),
+        "domain": outcome.domain.as_ref().map(Domain::as_str),
+        "explanation": outcome.explanation,
+        "mechanism": outcome.mechanism,
+        "terms": outcome.terms,
+        "voids": outcome.voids,
+        "reason": outcome.reason(),
+        "received_spf": outcome.received_spf(&query),
+        "trail": tree(&outcome),
+    }))
+}
+
+fn spf_query(request: &Request) -> Result<Query, Error> {
+    let query =
+        Query::mail_from(request.ip()?, request.text("mail_from")?, request.text("helo")?).at(request.now()?);
+    Ok(match request.optional_text("receiver")? {
+        Some(receiver) => query.receiver(receiver),
+        None => query,
+    })
+}
+
+/// An explanation as JSON.
+fn tree(outcome: &dyn Explain) -> Value {
+    fn value(outline: &Outline) -> Value {
+        let children: Vec<Value> = outline.children.iter().map(value).collect();
+        json!({"line": outline.line, "cite": outline.cite.map(|cite| cite.to_string()), "children": children})
+    }
+    value(&outcome.explain())
+}
+
+/// RFC 6376 has a signature pass that covers the front of the body only; our library's default is stricter.
+fn dkim_limits(request: &Request) -> Result<gatepost_dkim::Limits, Error> {
+    let mut limits = gatepost_dkim::Limits::default();
+    limits.allow_sha1 = request.flag("allow_weak")?;
+    limits.allow_partial_body = !request.flag("whole_body_only")?;
+    Ok(limits)
+}
+
+fn split(message: &[u8]) -> Result<(HeaderBlock, &[u8]), Error> {
+    let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default())
+        .map_err(|error| Error::value("message", error))?;
+    Ok((headers, message.get(body..).unwrap_or_default()))
+}
+
+fn verify(
+    request: &Request,
+    dns: &dyn Resolver,
+    message: &[u8],
+) -> Result<(gatepost_dkim::Outcome, Arc<HeaderBlock>), Error> {
+    let (headers, body) = split(message)?;
+    let headers = Arc::new(headers);
+    let mut verifier = Verifier::new(Arc::clone(&headers), &dkim_limits(request)?);
+    verifier.body(body);
+    Ok((block_on(verifier.finish().results(dns, request.now()?)), headers))
+}
+
+fn signatures(outcome: &gatepost_dkim::Outcome) -> Value {
+    let one = |signature: &gatepost_dkim::SignatureOutcome| {
+        json!({
+            "result": signature.verdict.word(),
+            "domain": signature.domain.as_ref().map(Domain::as_str),
+            "selector": signature.selector.as_ref().map(Domain::as_str),
+            "identity": signature.identity,
+            "algorithm": signature.algorithm.map(|algorithm| algorithm.word()),
+            "reason": signature.verdict.reason(),
+        })
+    };
+    outcome.signatures.iter().map(one).collect()
+}
+
+pub(crate) fn dkim(request: &Request) -> Result<Value, Error> {
+    let zone = request.zone()?;
+    let (outcome, _) = verify(request, &zone, &request.message()?)?;
+    Ok(json!({"result": outcome.word(), "signatures": signatures(&outcome), "trail": tree(&outcome)}))
+}
+
+pub(crate) fn dkim_sign(request: &Request) -> Result<Value, Error> {
+    let name = |field| {
+        request
+            .text(field)
+            .and_then(|text| Domain::parse(text).map_err(|error| Error::value(field, error)))
+    };
+    let mut spec = Spec::new(name("domain")?, name("selector")?);
+    spec.headers = request.texts("headers")?;
+    if let Some(text) = request.optional_text("canonicalization")? {
+        let expected = "simple or relaxed, or two of them with a slash between";
+        spec.canonicalization = Canonicalizations::parse(text).ok_or(Error::Type {
+            field: "canonicalization",
+            expected,
+        })?;
+    }
+    spec.time = request.get("clock").map(|_| request.now()).transpose()?;
+    let key = PrivateKey::from_pem(request.text("key")?).map_err(|error| Error::value("key", error))?;
+    let message = request.message()?;
+    let (headers, body) = split(&message)?;
+    let mut signer = Signer::new(spec, headers).map_err(|error| Error::value("message", error))?;
+    signer.body(body);
+    let draft = signer.finish().map_err(|error| Error::value("message", error))?;
+    let header = draft.sign(&key).map_err(|error| Error::value("key", error))?;
+    Ok(json!({"header": header}))
+}
+
+pub(crate) fn dmarc(request: &Request) -> Result<Value, Error> {
+    let zone = request.zone()?;
+    if request.get("from_domain").is_some() {
+        return direct(request, &zone);
+    }
+    let message = request.message()?;
+    let (dkim, headers) = verify(request, &zone, &message)?;
+    let spf = block_on(gatepost_spf::check(
+        &zone,
+        &spf_query(request)?,
+        &gatepost_spf::Limits::default(),
+    ));
+    let authors = author::authors(&headers);
+    let passed = Identifiers {
+        spf: spf.passed().cloned(),
+        dkim: dkim.passed(),
+        undecided: !dkim.undecided().is_empty() || spf.verdict.word() == "temperror",
+    };
+    let outcome = judge(&zone, &authors, &passed);
+    let results = AuthResults::new("evaluate.invalid")
+        .with(spf.res_info())
+        .with_all(dkim.res_infos())
+        .with(outcome.res_info());
+    let mut verdict = dmarc_verdict(&outcome);
+    if let Value::Object(fields) = &mut verdict {
+        fields.insert(
+            "spf".into(),
+            json!({"result": spf.verdict.word(), "domain": spf.domain.as_ref().map(Domain::as_str)}),
+        );
+        fields.insert(
+            "dkim".into(),
+            json!({"result": dkim.word(), "signatures": signatures(&dkim)}),
+        );
+        fields.insert("authentication_results".into(), json!(results.to_string()));
+    }
+    Ok(verdict)
+}
+
+fn direct(request: &Request, dns: &dyn Resolver) -> Result<Value, Error> {
+    let domain = Domain::parse(request.text("from_domain")?);
+    let authors = match domain {
+        Ok(domain) => author::parse(&format!("author@{domain}")),
+        Err(error) => return Err(Error::value("from_domain", error)),
+    };
+    let result = |value: &Value| value.get("result").and_then(Value::as_str).map(str::to_owned);
+    let domain = |value: &Value| {
+        value
+            .get("domain")
+            .and_then(Value::as_str)
+            .and_then(|text| Domain::parse(text).ok())
+    };
+    let is = |value: &Value, word: &str| result(value).as_deref() == Some(word);
+    let spf = request.get("spf").cloned().unwrap_or_default();
+    let dkim: Vec<Value> = request
+        .get("dkim")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let passed = Identifiers {
+        spf: domain(&spf).filter(|_| is(&spf, "pass")),
+        dkim: dkim
+            .iter()
+            .filter(|one| is(one, "pass"))
+            .filter_map(domain)
+            .collect(),
+        undecided: is(&spf, "temperror") || dkim.iter().any(|one| is(one, "temperror")),
+    };
+    Ok(dmarc_verdict(&judge(dns, &authors, &passed)))
+}
+
+fn judge(
+    dns: &dyn Resolver,
+    authors: &Result<Authors, AuthorError>,
+    passed: &Identifiers,
+) -> gatepost_dmarc::Outcome {
+    block_on(gatepost_dmarc::check(
+        dns,
+        authors,
+        passed,
+        &gatepost_dmarc::Limits::default(),
+        Preset::Rfc9989,
+    ))
+}
+
+fn dmarc_verdict(outcome: &gatepost_dmarc::Outcome) -> Value {
+    json!({
+        "result": outcome.verdict.word(),
+        "header_from": outcome.author.as_ref().map(Domain::as_str),
+        "policy": outcome.requested.map(|request| request.word()),
+        "effective": outcome.effective.word(),
+        "disposition": outcome.disposition.word(),
+        "policy_domain": outcome.policy_domain.as_ref().map(Domain::as_str),
+        "org_domain": outcome.org_domain.as_ref().map(Domain::as_str),
+        "aligned": {"spf": outcome.aligned.spf, "dkim": outcome.aligned.dkim},
+        "trail": tree(outcome),
+    })
+}
+
+pub(crate) fn org_domain(request: &Request) -> Result<Value, Error> {
+    let zone = request.zone()?;
+    let domain = Domain::parse(request.text("domain")?).map_err(|error| Error::value("domain", error))?;
+    let (org, asked) = block_on(gatepost_dmarc::org_domain(
+        &zone,
+        &domain,
+        &gatepost_dmarc::Limits::default(),
+    ));
+    let queries: Vec<String> = asked.iter().map(|question| question.name.to_string()).collect();
+    match org {
+        Ok(org) => Ok(json!({"org_domain": org.as_str(), "queries": queries})),
+        Err(error) => Ok(json!({"org_domain": null, "queries": queries, "error": temporary(error)})),
+    }
+}
+
+fn temporary(error: LookupError) -> String {
+    format!("temperror: {error}")
+}

@@ -1,0 +1,182 @@
+//! Records, header fields and addresses: what only needs a parser.
+
+use gatepost_dkim::record::KeyRecord;
+use gatepost_dkim::signature::Signature;
+use gatepost_dkim::{Canonicalization, canon};
+use gatepost_results::{authres, strip};
+use gatepost_spf::record::{Mechanism, Record};
+use gatepost_syntax::{ForwardPath, HeaderBlock, HeaderLimits, Mailbox, base64};
+use serde_json::{Value, json};
+
+use crate::request::{Error, Request};
+
+/// `{"valid": false, "error": …}`
+fn invalid(error: impl ToString) -> Value {
+    json!({"valid": false, "error": error.to_string()})
+}
+
+pub(crate) fn spf_record(request: &Request) -> Result<Value, Error> {
+    let record = match Record::parse(request.text("record")?) {
+        Ok(record) => record,
+        Err(error) => return Ok(json!({"valid": false, "error": error.to_string(), "lint": []})),
+    };
+    let mut lint = Vec::new();
+    let asking = record
+        .directives
+        .iter()
+        .filter(|directive| directive.mechanism.asks_dns())
+        .count();
+    if asking + usize::from(record.redirect.is_some()) > 10 {
+        lint.push(json!({"advice": "more than 10 terms cause look-ups: every evaluation that reaches them ends in permerror"}));
+    }
+    for (index, directive) in record.directives.iter().enumerate() {
+        let span = json!([directive.span.start, directive.span.end]);
+        match directive.mechanism {
+            Mechanism::All if index + 1 < record.directives.len() => {
+                lint.push(json!({"span": span, "advice": "terms after `all` are never reached"}));
+            }
+            Mechanism::Ptr(_) => lint.push(
+                json!({"span": span, "advice": "`ptr` is slow and should not be used (RFC 7208 §5.5)"}),
+            ),
+            _ => {}
+        }
+    }
+    if record.redirect.is_some() && record.has_all() {
+        lint.push(json!({"advice": "`redirect` is ignored where there is an `all` (RFC 7208 §6.1)"}));
+    }
+    Ok(json!({"valid": true, "lint": lint}))
+}
+
+pub(crate) fn dkim_key(request: &Request) -> Result<Value, Error> {
+    Ok(match KeyRecord::parse(request.text("record")?) {
+        Err(error) => invalid(error),
+        Ok(record) => json!({
+            "valid": true, "k": record.key_type(), "bits": record.bits(), "revoked": record.is_revoked(), "h": record.hashes,
+            "s": record.services, "t": {"y": record.testing, "s": record.strict}, "n": record.notes,
+        }),
+    })
+}
+
+pub(crate) fn dkim_signature(request: &Request) -> Result<Value, Error> {
+    let header = request.text("header")?;
+    let body = header
+        .split_once(':')
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("DKIM-Signature"));
+    let body = body.map_or(header, |(_, body)| body);
+    Ok(match Signature::parse(body.trim_end_matches(['\r', '\n'])) {
+        Err(error) => invalid(error),
+        Ok(signature) => json!({
+            "valid": true, "a": signature.algorithm.word(), "d": signature.domain.as_str(), "s": signature.selector.as_str(),
+            "i": signature.identity, "h": signature.headers, "l": signature.length, "t": signature.timestamp,
+            "x": signature.expiration, "b": base64::encode(&signature.signature), "bh": base64::encode(&signature.body_hash),
+            "c": format!("{}/{}", signature.canonicalization.header.word(), signature.canonicalization.body.word()),
+        }),
+    })
+}
+
+pub(crate) fn dmarc_record(request: &Request) -> Result<Value, Error> {
+    use gatepost_dmarc::record::{Psd, Record};
+    let record = match Record::parse(request.text("record")?) {
+        Ok(record) => record,
+        Err(error) => return Ok(invalid(error)),
+    };
+    let requests = match record.requests() {
+        Ok(requests) => requests,
+        Err(error) => return Ok(invalid(error)),
+    };
+    let mode = |strict: bool| if strict { "s" } else { "r" };
+    let psd = match record.psd {
+        Psd::Yes => "y",
+        Psd::No => "n",
+        Psd::Unknown => "u",
+    };
+    Ok(json!({"valid": true, "tags": {
+        "p": requests.own.word(), "sp": requests.subdomain.word(), "np": requests.nonexistent.word(),
+        "adkim": mode(record.strict_dkim), "aspf": mode(record.strict_spf), "t": if record.testing { "y" } else { "n" },
+        "psd": psd, "rua": record.rua, "ruf": record.ruf, "fo": record.failure_options,
+    }}))
+}
+
+pub(crate) fn auth_results(request: &Request) -> Result<Value, Error> {
+    let header = request.text("header")?;
+    let named = header
+        .split_once(':')
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("Authentication-Results"));
+    let body = named.map_or(header, |(_, body)| body);
+    let parsed = match authres::parse(body.trim_end_matches(['\r', '\n'])) {
+        Ok(parsed) => parsed,
+        Err(error) => return Ok(invalid(error)),
+    };
+    let results: Vec<Value> = parsed
+        .results()
+        .iter()
+        .map(|info| {
+            let props: Vec<Value> = info
+                .properties
+                .iter()
+                .map(|p| json!({"ptype": p.ptype, "property": p.name, "value": p.value}))
+                .collect();
+            json!({"method": info.method, "result": info.result, "reason": info.reason, "props": props})
+        })
+        .collect();
+    Ok(
+        json!({"valid": true, "authserv_id": parsed.authserv_id(), "version": parsed.version(), "results": results}),
+    )
+}
+
+pub(crate) fn strip_auth_results(request: &Request) -> Result<Value, Error> {
+    let message = request.message()?;
+    let (headers, body) = HeaderBlock::parse(&message, &HeaderLimits::default())
+        .map_err(|error| Error::value("message", error))?;
+    let stripped = strip(&headers, &[request.text("authserv_id")?]);
+    let rest = message.get(headers.raw().len().min(body)..).unwrap_or_default();
+    let message = [stripped.headers.as_slice(), rest].concat();
+    Ok(json!({"removed": stripped.removed, "message": String::from_utf8_lossy(&message)}))
+}
+
+pub(crate) fn canonicalize(request: &Request) -> Result<Value, Error> {
+    let which = |field: &'static str| {
+        let word = request.text(field)?;
+        Canonicalization::from_word(word).ok_or(Error::Type {
+            field,
+            expected: "simple or relaxed",
+        })
+    };
+    let (header, body) = (which("header")?, which("body")?);
+    let message = request.message()?;
+    let (headers, at) = HeaderBlock::parse(&message, &HeaderLimits::default())
+        .map_err(|error| Error::value("message", error))?;
+    let mut out = Vec::new();
+    match request.texts("headers")? {
+        None => headers
+            .fields()
+            .for_each(|field| canon::header(field, header, &mut out)),
+        Some(names) => canon::selected_headers(&headers, names.iter().map(String::as_str), header, &mut out),
+    }
+    let octets = message.get(at..).unwrap_or_default();
+    Ok(json!({
+        "headers_base64": base64::encode(out),
+        "body_base64": base64::encode(canon::body(octets, body)),
+        "body_hash": canon::body_hash(octets, body),
+    }))
+}
+
+pub(crate) fn address(request: &Request) -> Result<Value, Error> {
+    let path = request.text("path")?;
+    let parsed = if path.starts_with('<') {
+        match ForwardPath::parse(path) {
+            Ok(ForwardPath::Postmaster) => {
+                return Ok(json!({"valid": true, "local": "Postmaster", "domain": null}));
+            }
+            Ok(ForwardPath::Mailbox(mailbox)) => Ok(mailbox),
+            Err(_) if path == "<>" => return Ok(json!({"valid": true, "local": null, "domain": null})),
+            Err(error) => Err(error),
+        }
+    } else {
+        Mailbox::parse(path)
+    };
+    Ok(match parsed {
+        Ok(mailbox) => json!({"valid": true, "local": mailbox.local(), "domain": mailbox.host().to_string()}),
+        Err(error) => invalid(error),
+    })
+}
