@@ -1,2 +1,20 @@
 #![forbid(unsafe_code)]
-//! SASL mechanisms without I/O, both sides: PLAIN, LOGIN and SCRAM-SHA-256
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod crypto;
+mod login;
+mod plain;
+mod prepare;
+mod scram;
+mod seam;
+mod secret;
+mod server;
+
+pub use client::ClientMechanism;
+pub use plain::PlainClient;
+pub use prepare::{PrepareError, prepare};
+pub use scram::{ScramClient, ScramKeys, ScramKeysError};
+pub use seam::{Answer, Authenticator, BoxFuture, Identity, Input, Mechanism, Question, Rejection, Turn};
+pub use secret::Secret;
+pub use server::{Limits, Policy, mechanism, offered};

@@ -1,0 +1,107 @@
+//! Who may log in: a question out, an answer in.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use thiserror::Error;
+
+use crate::scram::ScramKeys;
+use crate::secret::Secret;
+
+/// A user who was authenticated.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The name as the store has it.
+    pub user: String,
+}
+
+/// What a mechanism has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Question {
+    /// Is this the user's password? Answered by [`Answer::Grant`] or [`Answer::Deny`].
+    Password {
+        /// The authentication identity, prepared.
+        user: String,
+        /// Whom the user wants to act as, unless it is himself. Grant it only if that is allowed.
+        authzid: Option<String>,
+        /// What was typed, prepared.
+        password: Secret,
+    },
+    /// The user's SCRAM keys. Answered by [`Answer::Keys`]; for an unknown user with [`ScramKeys::fake`] ones, so that
+    /// nobody learns that there is none.
+    ScramKeys {
+        /// The authentication identity, prepared.
+        user: String,
+        /// Whom the user wants to act as, unless it is himself.
+        authzid: Option<String>,
+    },
+}
+
+/// What the store says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// Yes, and this is who it is.
+    Grant(Identity),
+    /// No.
+    Deny,
+    /// The store can not be asked now.
+    Unavailable,
+    /// The keys, and who it is if the proof fits.
+    Keys(ScramKeys, Identity),
+}
+
+/// A future that may go to another thread.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Answers questions of mechanisms.
+pub trait Authenticator: Send + Sync {
+    /// Answers one question. Unknown users and wrong passwords must cost the same.
+    fn answer<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Answer>;
+}
+
+/// One exchange of one mechanism, the server's side.
+pub trait Mechanism: Send {
+    /// The registered name.
+    fn name(&self) -> &'static str;
+    /// Goes on with what came.
+    fn step(&mut self, input: Input<'_>) -> Turn;
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The exchange begins without an initial response.
+    Start,
+    /// A response of the client, decoded.
+    Response(&'a [u8]),
+    /// An answer to [`Turn::Ask`].
+    Answer(Answer),
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Send this challenge.
+    Challenge(Vec<u8>),
+    /// Get an answer.
+    Ask(Question),
+    /// It is over.
+    Done(Result<Identity, Rejection>),
+}
+
+/// Why an exchange failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// A message does not follow the mechanism's grammar.
+    #[error("malformed response")]
+    Malformed,
+    /// Wrong credentials, an unknown user, an identity that may not be acted as: no difference is told.
+    #[error("authentication failed")]
+    Denied,
+    /// The store can not be asked now.
+    #[error("temporary authentication failure")]
+    Unavailable,
+}

@@ -1,0 +1,40 @@
+//! Octets that nobody may see.
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// A password or a key: wiped when dropped, never shown, compared in constant time.
+#[derive(Clone)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes octets over.
+    pub fn new(octets: impl Into<Vec<u8>>) -> Self {
+        Secret(octets.into())
+    }
+
+    /// The octets; do not log them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Secret {}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
