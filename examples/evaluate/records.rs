@@ -5,7 +5,7 @@ use gatepost_dkim::signature::Signature;
 use gatepost_dkim::{Canonicalization, canon};
 use gatepost_results::{authres, strip};
 use gatepost_spf::record::{Mechanism, Record};
-use gatepost_syntax::{ForwardPath, HeaderBlock, HeaderLimits, Mailbox, base64};
+use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, base64};
 use serde_json::{Value, json};
 
 use crate::request::{Error, Request};
@@ -162,20 +162,8 @@ pub(crate) fn canonicalize(request: &Request) -> Result<Value, Error> {
 }
 
 pub(crate) fn address(request: &Request) -> Result<Value, Error> {
-    let path = request.text("path")?;
-    let parsed = if path.starts_with('<') {
-        match ForwardPath::parse(path) {
-            Ok(ForwardPath::Postmaster) => {
-                return Ok(json!({"valid": true, "local": "Postmaster", "domain": null}));
-            }
-            Ok(ForwardPath::Mailbox(mailbox)) => Ok(mailbox),
-            Err(_) if path == "<>" => return Ok(json!({"valid": true, "local": null, "domain": null})),
-            Err(error) => Err(error),
-        }
-    } else {
-        Mailbox::parse(path)
-    };
-    Ok(match parsed {
+    // a mailbox as it stands within a path's angle brackets
+    Ok(match Mailbox::parse(request.text("path")?) {
         Ok(mailbox) => json!({"valid": true, "local": mailbox.local(), "domain": mailbox.host().to_string()}),
         Err(error) => invalid(error),
     })

@@ -103,24 +103,6 @@ impl Request {
         }
     }
 
-    /// An object of strings, such as `users`.
-    pub(crate) fn pairs(&self, field: &'static str) -> Result<Vec<(String, String)>, Error> {
-        let expected = "an object of strings";
-        match self.get(field) {
-            None => Ok(Vec::new()),
-            Some(Value::Object(map)) => map
-                .iter()
-                .map(|(name, value)| {
-                    value
-                        .as_str()
-                        .map(|text| (name.clone(), text.to_owned()))
-                        .ok_or(Error::Type { field, expected })
-                })
-                .collect(),
-            Some(_) => Err(Error::Type { field, expected }),
-        }
-    }
-
     pub(crate) fn ip(&self) -> Result<IpAddr, Error> {
         self.text("ip")?
             .parse()

@@ -1,5 +1,11 @@
 //! Laws: the streaming canonicalizer is the plain one at every cut; what is signed verifies, and nothing else does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)] // a test may
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;

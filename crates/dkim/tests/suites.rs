@@ -1,5 +1,11 @@
 //! Signed messages of other implementations, and canonicalization vectors.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)] // a test may
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

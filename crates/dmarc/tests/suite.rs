@@ -1,5 +1,11 @@
 //! RFC 9989's examples and the tables of other implementations.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)] // a test may
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,11 @@
 //! What a zone answers, and that wrappers change nothing.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)] // a test may
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

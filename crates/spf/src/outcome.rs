@@ -183,7 +183,10 @@ impl Step {
                 question,
                 answer: Ok(count),
                 ..
-            } => Outline::new(format!("{question} → {count} records")),
+            } => Outline::new(format!(
+                "{question} → {count} record{}",
+                if *count == 1 { "" } else { "s" }
+            )),
             Step::Asked {
                 question,
                 answer: Err(error),

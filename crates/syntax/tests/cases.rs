@@ -1,5 +1,11 @@
 //! Tables: addresses of the conformance data, tag-lists, and ways to spoof an author.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)] // a test may
 
 use gatepost_syntax::{
     AuthorError, ForwardPath, HeaderBlock, HeaderLimits, ReversePath, TagList, TagListError, author::authors,

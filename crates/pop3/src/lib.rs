@@ -1,2 +1,0 @@
-#![forbid(unsafe_code)]
-//! POP3 server endpoint without I/O

@@ -1,2 +1,0 @@
-#![forbid(unsafe_code)]
-//! The network resolver behind gatepost-dns: hickory-resolver, every failure mapped honestly

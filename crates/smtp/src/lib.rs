@@ -1,2 +1,0 @@
-#![forbid(unsafe_code)]
-//! SMTP server and client endpoints without I/O
