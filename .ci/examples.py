@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Runs the example programs as a reader of the README would, and evaluate over the conformance data. Prints a table."""
+import json, os, re, subprocess, sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BIN = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release/examples")
+DATA = os.environ["GATEPOST_CONFORMANCE"]
+failed = []
+
+
+def check(name, right, detail=""):
+    print(f"{'pass' if right else 'FAIL'}  {name}  {detail if not right else ''}", flush=True)
+    if not right:
+        failed.append(name)
+
+
+def run(program, *arguments, data=None):
+    return subprocess.run([os.path.join(BIN, program), *arguments], cwd=ROOT, input=data, capture_output=True, text=True, timeout=120)
+
+
+def evaluate(requests, base=ROOT):
+    done = run("evaluate", "--base", base, data="".join(json.dumps(request) + "\n" for request in requests))
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def cases(path):
+    with open(os.path.join(DATA, path), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def accepts(expected, got):
+    return expected is None or got == expected or (isinstance(expected, list) and got in expected)
+
+
+def score(name, rows):
+    wrong = [(identifier, got) for identifier, right, got in rows if not right]
+    check(f"evaluate {name}: {len(rows) - len(wrong)} of {len(rows)}", not wrong, wrong[:5])
+
+
+def readme():
+    text = open(os.path.join(ROOT, "README.md")).read()
+    command = re.search(r"--example verify -- ((?:.*\\\n)*.*)\n", text).group(1).replace("\\\n", " ").split()
+    done = run("verify", *command)
+    wanted = ("spf=pass", "dkim=pass", "dmarc=pass", "RFC 9989")
+    check("README: verify", done.returncode == 0 and all(word in done.stdout for word in wanted), done.stdout + done.stderr)
+    spoofed = run("verify", *[word.replace("192.0.2.10", "203.0.113.1") for word in command])
+    check("verify: another client", "spf=fail" in spoofed.stdout and "dmarc=pass" in spoofed.stdout, spoofed.stdout)
+    missing = run("verify", "no.eml", "--ip", "192.0.2.1", "--zone", "examples/data/example.test.zone")
+    check("verify: a missing file is named", missing.returncode == 1 and "no.eml" in missing.stderr, missing.stderr)
+    check("blocking", run("blocking").stdout.count("dmarc=pass") >= 2)
+
+
+def suites():
+    spf = cases("spf-rfc7208-appendix-a/cases.jsonl")
+    verdicts = evaluate([{"op": "spf", **case["input"], "dns": case["dns"]} for case in spf])
+    wanted = [case["expect"].get("result") if isinstance(case["expect"], dict) else case["expect"] for case in spf]
+    score("spf", [(c["id"], accepts(w, v.get("result")), v) for c, w, v in zip(spf, wanted, verdicts)])
+    for suite in ("dkim-rfc", "dkim-gen", "dkim-opendkim"):
+        listed = cases(f"{suite}/cases.jsonl")
+        for weak, key in ((False, "result"), (True, "result_if_weak_allowed")):
+            some = [case for case in listed if key in case["expect"]]
+            requests = [{"op": "dkim", "message_file": c["input"]["file"], "dns_file": c["dns_file"], "clock": c["clock"], "allow_weak": weak}
+                        for c in some]
+            verdicts = evaluate(requests, os.path.join(DATA, suite))
+            if some:
+                score(f"{suite} {key}", [(c["id"], accepts(c["expect"][key], v.get("result")), v) for c, v in zip(some, verdicts)])
+    listed = cases("dmarc/cases.jsonl")
+    verdicts = evaluate([{"op": "dmarc", **case["input"], "dns": case["dns"]} for case in listed])
+    score("dmarc", [(c["id"], accepts(c["expect"].get("dmarc"), v.get("result")) and accepts(c["expect"].get("policy"), v.get("policy")), v)
+                    for c, v in zip(listed, verdicts)])
+    listed = cases("smtp/addresses.jsonl")
+    verdicts = evaluate([{"op": "address", "path": case["input"]} for case in listed])
+    score("address", [(c["id"], accepts(c["expect"]["valid"], v.get("valid")), v) for c, v in zip(listed, verdicts)])
+    spoofing()
+
+
+def spoofing():
+    """From a stranger's client: no case may pass for the spoofed domain."""
+    rows = []
+    for case in cases("spoofing/cases.jsonl"):
+        given = case["input"]
+        request = {"op": "dmarc", "message_file": given["file"], "ip": given["client_ip"], "helo": given["helo"],
+                   "mail_from": given["mail_from_raw"].strip("<>"), "dns": case["dns"], "clock": case["clock"]}
+        verdict = evaluate([request], os.path.join(DATA, "spoofing"))[0]
+        spoofed = verdict.get("result") == "pass" and verdict.get("header_from") == "legitimate.com"
+        rows.append((case["id"], not spoofed, verdict))
+    score("spoofing", rows)
+
+
+def bad_lines():
+    done = run("evaluate", data='nonsense\n[]\n{"id":7,"op":"x"}\n{"id":8,"op":"spf"}\n')
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    check("evaluate answers bad lines", done.returncode == 0 and len(lines) == 4 and all("error" in line for line in lines), done.stdout)
+
+
+if __name__ == "__main__":
+    readme()
+    bad_lines()
+    suites()
+    print(f"\n{'FAILED: ' + ', '.join(failed) if failed else 'all right'}")
+    sys.exit(1 if failed else 0)
