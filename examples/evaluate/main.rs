@@ -6,6 +6,7 @@
 mod policies;
 mod records;
 mod request;
+mod sessions;
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 /// Judges e-mail security questions offline: JSON lines in, JSON lines out.
 ///
 /// Each line is an object with `op` (spf, spf-record, dkim, dkim-key, dkim-signature, dkim-sign, dmarc, dmarc-record,
-/// org-domain, auth-results, strip-auth-results, canonicalize, address) and the fields of that
+/// org-domain, auth-results, strip-auth-results, canonicalize, address, smtp) and the fields of that
 /// operation; `id` is repeated in the answer. Example:
 ///
 ///   echo '{"id":1,"op":"spf","ip":"192.0.2.1","helo":"a.example","mail_from":"x@a.example",
@@ -93,6 +94,7 @@ fn dispatch(request: &Request) -> Result<Value, request::Error> {
         "strip-auth-results" => records::strip_auth_results(request),
         "canonicalize" => records::canonicalize(request),
         "address" => records::address(request),
+        "smtp" => sessions::smtp(request),
         other => Err(request::Error::UnknownOperation(other.to_owned())),
     }
 }

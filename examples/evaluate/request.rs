@@ -103,6 +103,21 @@ impl Request {
         }
     }
 
+    /// An object of strings, such as `users`.
+    pub(crate) fn pairs(&self, field: &'static str) -> Result<Vec<(String, String)>, Error> {
+        let expected = "an object of strings";
+        let Some(value) = self.get(field) else {
+            return Ok(Vec::new());
+        };
+        let Value::Object(map) = value else {
+            return Err(Error::Type { field, expected });
+        };
+        let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        map.iter()
+            .map(|entry| pair(entry).ok_or(Error::Type { field, expected }))
+            .collect()
+    }
+
     pub(crate) fn ip(&self) -> Result<IpAddr, Error> {
         self.text("ip")?
             .parse()
