@@ -1,0 +1,585 @@
+//! The server endpoint.
+//!
+//! ```text
+//! Start ─► Authorization ── USER, PASS / AUTH ─► Opening ─► Transaction ── QUIT ─► Updating ─► Closed
+//!              └ STLS ─► Upgrading ─► Authorization (without greeting)
+//! ```
+
+use std::time::Duration;
+
+use gatepost_sasl::{
+    Answer, Identity, Input as SaslInput, Mechanism, Policy, Question, Rejection, Secret, Turn, prepare,
+};
+use gatepost_syntax::base64;
+use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
+
+use crate::command::Command;
+
+/// Bounds of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Octets of a command line (default 512; RFC 2449 §4 wants 255).
+    pub line: usize,
+    /// Octets of a SASL response (default 12,288).
+    pub auth_line: usize,
+    /// Commands that fail before the session ends (default 20).
+    pub errors: u32,
+    /// Failed log-ins before the session ends (default 3).
+    pub auth_failures: u32,
+    /// How long to wait for the client (default 10 minutes, RFC 1939 §3).
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            line: 512,
+            auth_line: 12_288,
+            errors: 20,
+            auth_failures: 3,
+            idle: Duration::from_secs(600),
+        }
+    }
+}
+
+/// How a server behaves.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Whether STLS is offered.
+    pub stls: bool,
+    /// Which mechanisms are offered; USER and PASS go with PLAIN.
+    pub sasl: Policy,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// A message of a maildrop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Octets as sent, with CRLF line ends, without stuffing.
+    pub size: u64,
+    /// 1 to 70 characters of printable ASCII without space, never used for another message.
+    pub uid: String,
+}
+
+/// Why a maildrop can not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another session has it (RFC 2449 §8.1.2).
+    InUse,
+    /// It can not be read now (RFC 3206 §4).
+    Temporary,
+}
+
+/// What the application decides or does. Each stays until it is answered. Indices are from 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Who may log in? Answered by [`Server::answer`].
+    Auth(Question),
+    /// Lock and list this user's maildrop. Answered by [`Server::opened`].
+    Open(Identity),
+    /// Give a message: [`Server::message`] for its octets, then [`Server::end`], or [`Server::unreadable`] at once.
+    Retrieve(usize),
+    /// Give the header section and so many lines of the body; answered likewise.
+    Top(usize, u64),
+    /// Delete these messages for good and unlock. Answered by [`Server::committed`].
+    Commit(Vec<usize>),
+}
+
+enum State {
+    Start,
+    /// With the name that USER gave.
+    Authorization(Option<String>),
+    Authenticating(Box<dyn Mechanism>),
+    /// PASS was given, or the maildrop is being opened.
+    Opening,
+    Transaction(Vec<Listed>),
+    Updating,
+    Upgrading,
+    Closed,
+}
+
+struct Listed {
+    entry: Entry,
+    deleted: bool,
+}
+
+/// A POP3 server that does no I/O.
+pub struct Server {
+    config: Config,
+    nonce: String,
+    state: State,
+    input: Input,
+    output: Vec<u8>,
+    pending: Option<Event>,
+    /// While a message is being given: its lines are stuffed.
+    sending: Option<DotWriter>,
+    tls: bool,
+    errors: u32,
+    auth_failures: u32,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Before the first octet. `nonce` is fresh randomness of printable ASCII without commas. For implicit TLS call
+    /// [`Endpoint::secured`] at once.
+    pub fn new(config: Config, nonce: &str) -> Self {
+        Server {
+            config,
+            nonce: nonce.to_owned(),
+            state: State::Start,
+            input: Input::new(),
+            output: Vec::new(),
+            pending: None,
+            sending: None,
+            tls: false,
+            errors: 0,
+            auth_failures: 0,
+        }
+    }
+
+    /// The answer to [`Event::Auth`].
+    pub fn answer(&mut self, answer: Answer) {
+        if !matches!(self.pending, Some(Event::Auth(_))) {
+            return;
+        }
+        self.pending = None;
+        match (&self.state, answer) {
+            (State::Authenticating(_), answer) => self.sasl_step(SaslInput::Answer(answer)),
+            (_, Answer::Grant(identity)) => self.pending = Some(Event::Open(identity)),
+            (_, Answer::Unavailable) => self.login_failed("[SYS/TEMP] try again later"),
+            (_, _) => self.login_failed("[AUTH] authentication failed"),
+        }
+    }
+
+    /// The answer to [`Event::Open`].
+    pub fn opened(&mut self, maildrop: Result<Vec<Entry>, OpenError>) {
+        if !matches!(self.pending, Some(Event::Open(_))) {
+            return;
+        }
+        self.pending = None;
+        match maildrop {
+            Ok(entries) => {
+                self.ok(&format!("{} messages", entries.len()));
+                self.state = State::Transaction(
+                    entries
+                        .into_iter()
+                        .map(|entry| Listed {
+                            entry,
+                            deleted: false,
+                        })
+                        .collect(),
+                );
+            }
+            Err(error) => {
+                self.state = State::Authorization(None);
+                self.err(if error == OpenError::InUse {
+                    "[IN-USE] the maildrop is locked"
+                } else {
+                    "[SYS/TEMP] the maildrop can not be read"
+                });
+            }
+        }
+    }
+
+    /// Octets of the message that [`Event::Retrieve`] or [`Event::Top`] wants, with CRLF line ends.
+    pub fn message(&mut self, octets: &[u8]) {
+        if !matches!(self.pending, Some(Event::Retrieve(_) | Event::Top(..))) {
+            return;
+        }
+        if self.sending.is_none() {
+            self.ok("message follows");
+        }
+        self.sending
+            .get_or_insert_default()
+            .write(octets, &mut self.output);
+    }
+
+    /// The message has ended.
+    pub fn end(&mut self) {
+        self.message(b"");
+        if let Some(writer) = self.sending.take() {
+            writer.finish(&mut self.output);
+            self.pending = None;
+        }
+    }
+
+    /// The message can not be read. Once octets were given, only closing tells the client.
+    pub fn unreadable(&mut self) {
+        if self.sending.take().is_some() {
+            self.closed();
+        } else if matches!(self.pending, Some(Event::Retrieve(_) | Event::Top(..))) {
+            self.pending = None;
+            self.err("[SYS/TEMP] the message can not be read");
+        }
+    }
+
+    /// The answer to [`Event::Commit`].
+    pub fn committed(&mut self, all: bool) {
+        if matches!(self.pending, Some(Event::Commit(_))) {
+            self.pending = None;
+            if all {
+                self.ok("bye")
+            } else {
+                self.err("some messages were not deleted")
+            }
+            self.state = State::Closed;
+        }
+    }
+
+    fn ok(&mut self, text: &str) {
+        self.output
+            .extend_from_slice(format!("+OK {text}\r\n").as_bytes());
+    }
+
+    fn err(&mut self, text: &str) {
+        self.output
+            .extend_from_slice(format!("-ERR {text}\r\n").as_bytes());
+    }
+
+    /// A failed command; too many end the session, and nothing is deleted.
+    fn fail(&mut self, text: &str) {
+        self.errors += 1;
+        self.err(text);
+        if self.errors > self.config.limits.errors {
+            self.state = State::Closed;
+        }
+    }
+
+    fn login_failed(&mut self, text: &str) {
+        self.auth_failures += 1;
+        self.state = State::Authorization(None);
+        self.err(text);
+        if self.auth_failures >= self.config.limits.auth_failures {
+            self.state = State::Closed;
+        }
+    }
+
+    fn mechanisms(&self) -> Vec<&'static str> {
+        gatepost_sasl::offered(&self.config.sasl, self.tls)
+    }
+
+    fn line(&mut self, line: Line) {
+        if let State::Authenticating(_) = self.state {
+            return self.sasl_line(line);
+        }
+        let Line::Whole(line) = line else {
+            return self.fail("line too long or malformed");
+        };
+        match Command::parse(&line) {
+            Ok(Command::Capa) => self.capabilities(),
+            Ok(Command::Quit) => self.quit(),
+            Ok(command) => match self.state {
+                State::Transaction(_) => self.transaction(command),
+                _ => self.authorization(command),
+            },
+            Err(error) => self.fail(&error.to_string()),
+        }
+    }
+
+    /// RFC 2449 §5.
+    fn capabilities(&mut self) {
+        self.ok("capabilities follow");
+        let mut lines: Vec<String> = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"]
+            .map(str::to_owned)
+            .to_vec();
+        let mechanisms = self.mechanisms();
+        if mechanisms.contains(&"PLAIN") {
+            lines.push("USER".to_owned());
+        }
+        if !mechanisms.is_empty() {
+            lines.push(format!("SASL {}", mechanisms.join(" ")));
+        }
+        if self.config.stls && !self.tls && !matches!(self.state, State::Transaction(_)) {
+            lines.push("STLS".to_owned());
+        }
+        lines.push(".".to_owned());
+        self.output
+            .extend_from_slice((lines.join("\r\n") + "\r\n").as_bytes());
+    }
+
+    fn quit(&mut self) {
+        if let State::Transaction(entries) = &self.state {
+            let deleted = entries
+                .iter()
+                .enumerate()
+                .filter(|(_, listed)| listed.deleted)
+                .map(|(index, _)| index)
+                .collect();
+            self.pending = Some(Event::Commit(deleted)); // RFC 1939 §6: only here
+            self.state = State::Updating;
+        } else {
+            self.ok("bye");
+            self.state = State::Closed;
+        }
+    }
+
+    fn authorization(&mut self, command: Command) {
+        // RFC 1939 §7: PASS only right after USER
+        let user = match &mut self.state {
+            State::Authorization(user) => user.take(),
+            _ => None,
+        };
+        match command {
+            Command::User(_) | Command::Pass(_) if !self.mechanisms().contains(&"PLAIN") => {
+                self.fail("not without TLS")
+            }
+            Command::User(name) => {
+                self.state = State::Authorization(Some(name));
+                self.ok("now PASS"); // whoever it is
+            }
+            Command::Pass(password) => match user {
+                Some(user) => self.password(&user, password),
+                None => self.fail("USER first"),
+            },
+            Command::Auth { mechanism: None, .. } => {
+                let list: String = self
+                    .mechanisms()
+                    .iter()
+                    .map(|name| format!("{name}\r\n"))
+                    .collect();
+                self.ok("mechanisms follow");
+                self.output.extend_from_slice(format!("{list}.\r\n").as_bytes());
+            }
+            Command::Auth {
+                mechanism: Some(name),
+                initial,
+            } => self.auth(&name, initial.as_deref()),
+            Command::Stls => self.start_tls(),
+            _ => self.fail("log in first"),
+        }
+    }
+
+    fn password(&mut self, user: &str, password: Secret) {
+        let prepared = |octets: &[u8]| {
+            std::str::from_utf8(octets)
+                .ok()
+                .and_then(|text| prepare(text).ok().map(|t| t.into_owned()))
+        };
+        match (prepared(user.as_bytes()), prepared(password.expose())) {
+            (Some(user), Some(password)) => {
+                self.state = State::Opening;
+                self.pending = Some(Event::Auth(Question::Password {
+                    user,
+                    authzid: None,
+                    password: Secret::new(password),
+                }));
+            }
+            _ => self.login_failed("[AUTH] authentication failed"),
+        }
+    }
+
+    /// RFC 2595 §4: nothing may be left in the buffer.
+    fn start_tls(&mut self) {
+        if self.tls || !self.config.stls {
+            return self.fail("TLS is not to be had now");
+        }
+        if !self.input.is_empty() {
+            self.err("data behind STLS");
+            self.state = State::Closed;
+            return self.input.clear();
+        }
+        self.ok("ready for TLS");
+        self.state = State::Upgrading;
+    }
+
+    /// RFC 5034 §4.
+    fn auth(&mut self, name: &str, initial: Option<&str>) {
+        let Some(mechanism) = gatepost_sasl::mechanism(name, &self.config.sasl, self.tls, &self.nonce) else {
+            return self.fail("this mechanism is not offered");
+        };
+        let response = match initial {
+            None => None,
+            Some("=") => Some(Vec::new()),
+            Some(text) => match base64::decode(text) {
+                Ok(response) => Some(response),
+                Err(_) => return self.login_failed("not base64"),
+            },
+        };
+        self.state = State::Authenticating(mechanism);
+        match response {
+            None => self.sasl_step(SaslInput::Start),
+            Some(response) => self.sasl_step(SaslInput::Response(&response)),
+        }
+    }
+
+    fn sasl_line(&mut self, line: Line) {
+        match line {
+            Line::Whole(line) if line.as_ref() == b"*" => self.login_failed("cancelled"),
+            Line::Whole(line) => match base64::decode(&line) {
+                Ok(response) => self.sasl_step(SaslInput::Response(&response)),
+                Err(_) => self.login_failed("not base64"),
+            },
+            _ => self.login_failed("line too long or malformed"),
+        }
+    }
+
+    fn sasl_step(&mut self, input: SaslInput<'_>) {
+        let State::Authenticating(mechanism) = &mut self.state else {
+            return;
+        };
+        match mechanism.step(input) {
+            Turn::Challenge(challenge) => {
+                self.output
+                    .extend_from_slice(format!("+ {}\r\n", base64::encode(challenge)).as_bytes());
+            }
+            Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
+            Turn::Done(Ok(identity)) => {
+                self.state = State::Opening;
+                self.pending = Some(Event::Open(identity));
+            }
+            Turn::Done(Err(Rejection::Unavailable)) => self.login_failed("[SYS/TEMP] try again later"),
+            Turn::Done(Err(Rejection::Malformed)) => self.login_failed("malformed response"),
+            Turn::Done(Err(_)) => self.login_failed("[AUTH] authentication failed"),
+        }
+    }
+
+    fn transaction(&mut self, command: Command) {
+        let State::Transaction(entries) = &mut self.state else {
+            return;
+        };
+        let left = || entries.iter().enumerate().filter(|(_, listed)| !listed.deleted);
+        let known = |number: usize| entries.get(number - 1).filter(|listed| !listed.deleted);
+        let missing = "no such message";
+        match command {
+            Command::Stat => {
+                let (count, size) = (
+                    left().count(),
+                    left().map(|(_, listed)| listed.entry.size).sum::<u64>(),
+                );
+                self.ok(&format!("{count} {size}"));
+            }
+            Command::List(None) => {
+                let lines: String = left()
+                    .map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.size))
+                    .collect();
+                self.output
+                    .extend_from_slice(format!("+OK sizes follow\r\n{lines}.\r\n").as_bytes());
+            }
+            Command::Uidl(None) => {
+                let lines: String = left()
+                    .map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.uid))
+                    .collect();
+                self.output
+                    .extend_from_slice(format!("+OK identifiers follow\r\n{lines}.\r\n").as_bytes());
+            }
+            Command::List(Some(number)) => match known(number).map(|listed| listed.entry.size) {
+                Some(size) => self.ok(&format!("{number} {size}")),
+                None => self.fail(missing),
+            },
+            Command::Uidl(Some(number)) => match known(number).map(|listed| listed.entry.uid.clone()) {
+                Some(uid) => self.ok(&format!("{number} {uid}")),
+                None => self.fail(missing),
+            },
+            Command::Retr(number) if known(number).is_some() => {
+                self.pending = Some(Event::Retrieve(number - 1))
+            }
+            Command::Top(number, lines) if known(number).is_some() => {
+                self.pending = Some(Event::Top(number - 1, lines))
+            }
+            Command::Dele(number) => match entries.get_mut(number - 1).filter(|listed| !listed.deleted) {
+                Some(listed) => {
+                    listed.deleted = true;
+                    self.ok("marked");
+                }
+                None => self.fail(missing),
+            },
+            Command::Retr(_) | Command::Top(..) => self.fail(missing),
+            Command::Rset => {
+                entries.iter_mut().for_each(|listed| listed.deleted = false);
+                self.ok("unmarked");
+            }
+            Command::Noop => self.ok("yes"),
+            _ => self.fail("not in this state"),
+        }
+    }
+
+    /// Does what the input allows; whether there was something to do.
+    fn advance(&mut self) -> bool {
+        match self.state {
+            State::Start => {
+                self.ok("POP3 server ready");
+                self.state = State::Authorization(None);
+                true
+            }
+            State::Authorization(_) | State::Transaction(_) | State::Authenticating(_) => {
+                let authenticating = matches!(self.state, State::Authenticating(_));
+                let limit = if authenticating {
+                    self.config.limits.auth_line
+                } else {
+                    self.config.limits.line
+                };
+                match self.input.line(limit) {
+                    Line::Partial => false,
+                    line => {
+                        self.line(line);
+                        true
+                    }
+                }
+            }
+            State::Opening | State::Updating | State::Upgrading | State::Closed => false,
+        }
+    }
+}
+
+/// Replies are gathered up to this many octets before they are sent.
+const GATHERED: usize = 16 << 10;
+
+impl Endpoint for Server {
+    type Event = Event;
+
+    fn feed(&mut self, input: &[u8]) {
+        match self.state {
+            State::Closed => {}
+            State::Upgrading => {
+                self.err("data behind STLS");
+                self.state = State::Closed;
+            }
+            _ => self.input.feed(input),
+        }
+    }
+
+    fn poll(&mut self) -> Step<Event> {
+        while self.pending.is_none() && self.output.len() < GATHERED && self.advance() {}
+        if !self.output.is_empty() {
+            return Step::Write(std::mem::take(&mut self.output).into());
+        }
+        match (&self.pending, &self.state) {
+            (_, State::Closed) => Step::Close,
+            (Some(event), _) => Step::Event(event.clone()),
+            (None, State::Upgrading) => Step::StartTls,
+            (None, _) => Step::Read(self.config.limits.idle),
+        }
+    }
+
+    fn secured(&mut self, _tls: TlsInfo) {
+        // RFC 2595 §4: what was said before, USER included, is forgotten
+        if matches!(self.state, State::Upgrading) {
+            self.state = State::Authorization(None);
+        }
+        self.pending = None;
+        self.input.clear();
+        self.tls = true;
+    }
+
+    fn timed_out(&mut self) {
+        self.closed(); // RFC 1939 §3: nothing is deleted
+    }
+
+    fn closed(&mut self) {
+        self.pending = None;
+        self.sending = None;
+        self.output.clear();
+        self.state = State::Closed;
+    }
+}
