@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// Judges e-mail security questions offline: JSON lines in, JSON lines out.
 ///
 /// Each line is an object with `op` (spf, spf-record, dkim, dkim-key, dkim-signature, dkim-sign, dmarc, dmarc-record,
-/// org-domain, auth-results, strip-auth-results, canonicalize, address, smtp) and the fields of that
+/// org-domain, auth-results, strip-auth-results, canonicalize, address, smtp, pop3, sasl) and the fields of that
 /// operation; `id` is repeated in the answer. Example:
 ///
 ///   echo '{"id":1,"op":"spf","ip":"192.0.2.1","helo":"a.example","mail_from":"x@a.example",
@@ -95,6 +95,8 @@ fn dispatch(request: &Request) -> Result<Value, request::Error> {
         "canonicalize" => records::canonicalize(request),
         "address" => records::address(request),
         "smtp" => sessions::smtp(request),
+        "pop3" => sessions::pop3(request),
+        "sasl" => sessions::sasl(request),
         other => Err(request::Error::UnknownOperation(other.to_owned())),
     }
 }

@@ -145,17 +145,7 @@ impl Request {
         if let Some(path) = self.optional_text("message_file")? {
             return self.read(path);
         }
-        let text = self.text("message")?;
-        let mut message = Vec::with_capacity(text.len() + text.len() / 32);
-        let mut previous = 0;
-        for octet in text.bytes() {
-            if octet == b'\n' && previous != b'\r' {
-                message.push(b'\r');
-            }
-            message.push(octet);
-            previous = octet;
-        }
-        Ok(message)
+        Ok(crlf(self.text("message")?))
     }
 
     /// The zone of `dns` or `dns_file`; empty with neither.
@@ -178,4 +168,18 @@ impl Request {
             reason: error.to_string(),
         })
     }
+}
+
+/// Inline messages: a lone LF becomes CRLF.
+pub(crate) fn crlf(text: &str) -> Vec<u8> {
+    let mut message = Vec::with_capacity(text.len() + text.len() / 32);
+    let mut previous = 0;
+    for octet in text.bytes() {
+        if octet == b'\n' && previous != b'\r' {
+            message.push(b'\r');
+        }
+        message.push(octet);
+        previous = octet;
+    }
+    message
 }

@@ -1,8 +1,8 @@
-//! SMTP sessions.
+//! SMTP and POP3 sessions and SASL exchanges.
 
 use std::num::NonZeroU32;
 
-use gatepost_sasl::{Answer, Identity, Policy, Question, ScramKeys, Secret, prepare};
+use gatepost_sasl::{Answer, Identity, Input, Policy, Question, ScramKeys, Secret, Turn, prepare};
 use gatepost_smtp::Reply;
 use gatepost_smtp::server::{Config, Event, Limits, Profile, Server};
 use gatepost_syntax::{Domain, ForwardPath, base64};
@@ -34,7 +34,7 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
     };
     let mut session = Session {
         server: Server::new(config, "evaluatenonce"),
-        users: request.pairs("users")?,
+        users: Users(request.pairs("users")?),
         local_domains: request.texts("local_domains")?,
         replies: String::new(),
         open: json!(null),
@@ -48,17 +48,9 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
             .secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
     }
     session.run();
-    for piece in request.texts("script")?.ok_or(Error::Missing("script"))? {
-        let octets = piece
-            .chars()
-            .map(|c| u8::try_from(u32::from(c)))
-            .collect::<Result<Vec<u8>, _>>();
-        let octets = octets.map_err(|_| Error::Type {
-            field: "script",
-            expected: "characters from U+0000 to U+00FF",
-        })?;
+    for piece in octets(request)? {
         if !session.closed {
-            session.server.feed(&octets);
+            session.server.feed(&piece);
             session.run();
         }
     }
@@ -68,7 +60,7 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
 
 struct Session {
     server: Server,
-    users: Vec<(String, String)>,
+    users: Users,
     local_domains: Option<Vec<String>>,
     replies: String,
     open: Value,
@@ -99,7 +91,7 @@ impl Session {
     fn event(&mut self, event: Event) {
         match event {
             Event::Auth(question) => {
-                let answer = self.answer(&question);
+                let answer = self.users.answer(&question);
                 self.server.answer(answer);
             }
             Event::Mail(mail) => {
@@ -148,9 +140,14 @@ impl Session {
             .domain()
             .is_some_and(|domain| local.iter().any(|l| Domain::parse(l).as_ref() == Ok(domain)))
     }
+}
 
+/// Names with their passwords.
+struct Users(Vec<(String, String)>);
+
+impl Users {
     fn answer(&self, question: &Question) -> Answer {
-        let known = |user: &str| self.users.iter().find(|(name, _)| name == user);
+        let known = |user: &str| self.0.iter().find(|(name, _)| name == user);
         match question {
             Question::Password {
                 user,
@@ -176,5 +173,126 @@ impl Session {
             }
             _ => Answer::Deny,
         }
+    }
+}
+
+/// Each line of replies is one element; octets of messages are shown as characters up to U+00FF.
+pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
+    use gatepost_pop3::server as pop3;
+    let users = Users(request.pairs("users")?);
+    let maildrop: Vec<Vec<u8>> = request
+        .texts("maildrop")?
+        .unwrap_or_default()
+        .iter()
+        .map(|text| crate::request::crlf(text))
+        .collect();
+    let config = pop3::Config {
+        stls: true,
+        ..Default::default()
+    };
+    let mut server = pop3::Server::new(config, "evaluatenonce");
+    if request.flag("tls")? {
+        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+    }
+    let (mut replies, mut deleted, mut closed) = (Vec::new(), Vec::new(), false);
+    let mut pieces = octets(request)?.into_iter();
+    while !closed {
+        match server.poll() {
+            Step::Write(octets) => replies.extend_from_slice(&octets),
+            Step::Event(pop3::Event::Auth(question)) => server.answer(users.answer(&question)),
+            Step::Event(pop3::Event::Open(_)) => server.opened(Ok(entries(&maildrop))),
+            Step::Event(pop3::Event::Retrieve(index)) => {
+                server.message(maildrop.get(index).map(Vec::as_slice).unwrap_or_default());
+                server.end();
+            }
+            Step::Event(pop3::Event::Top(index, lines)) => {
+                server.message(gatepost_pop3::top(
+                    maildrop.get(index).map(Vec::as_slice).unwrap_or_default(),
+                    lines,
+                ));
+                server.end();
+            }
+            Step::Event(pop3::Event::Commit(indices)) => {
+                deleted = indices.iter().map(|index| index + 1).collect();
+                server.committed(true);
+            }
+            Step::Event(_) => server.unreadable(),
+            Step::Read(_) => match pieces.next() {
+                Some(piece) => server.feed(&piece),
+                None => break,
+            },
+            Step::StartTls => server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256")),
+            Step::Close => closed = true,
+        }
+    }
+    let text: String = replies.iter().map(|octet| char::from(*octet)).collect();
+    let replies: Vec<&str> = text.split_terminator("\r\n").collect();
+    Ok(json!({"replies": replies, "deleted": deleted, "closed": closed}))
+}
+
+fn entries(maildrop: &[Vec<u8>]) -> Vec<gatepost_pop3::server::Entry> {
+    let entry = |(index, message): (usize, &Vec<u8>)| gatepost_pop3::server::Entry {
+        size: u64::try_from(message.len()).unwrap_or(u64::MAX),
+        uid: format!("message-{}", index + 1),
+    };
+    maildrop.iter().enumerate().map(entry).collect()
+}
+
+/// The script's pieces: each character is one octet.
+fn octets(request: &Request) -> Result<Vec<Vec<u8>>, Error> {
+    let pieces = request.texts("script")?.ok_or(Error::Missing("script"))?;
+    let piece = |text: &String| {
+        text.chars()
+            .map(|c| u8::try_from(u32::from(c)).ok())
+            .collect::<Option<Vec<u8>>>()
+    };
+    let expected = "characters from U+0000 to U+00FF";
+    pieces
+        .iter()
+        .map(|text| {
+            piece(text).ok_or(Error::Type {
+                field: "script",
+                expected,
+            })
+        })
+        .collect()
+}
+
+/// The server's side of one exchange, as if over TLS.
+pub(crate) fn sasl(request: &Request) -> Result<Value, Error> {
+    let users = Users(request.pairs("users")?);
+    let nonce = request.optional_text("nonce")?.unwrap_or("evaluatenonce");
+    let name = request.text("mechanism")?;
+    let Some(mut mechanism) = gatepost_sasl::mechanism(name, &Policy::default(), true, nonce) else {
+        return Ok(
+            json!({"challenges": [], "result": "unsupported", "error": format!("mechanism {name} is not built")}),
+        );
+    };
+    let mut challenges: Vec<String> = Vec::new();
+    for message in request.texts("exchange")?.ok_or(Error::Missing("exchange"))? {
+        let Ok(message) = base64::decode(&message) else {
+            return Ok(json!({"challenges": challenges, "result": "malformed", "error": "not base64"}));
+        };
+        let mut turn = mechanism.step(Input::Response(&message));
+        if let Turn::Ask(question) = turn {
+            turn = mechanism.step(Input::Answer(users.answer(&question)));
+        }
+        match turn {
+            Turn::Challenge(challenge) => challenges.push(base64::encode(challenge)),
+            Turn::Ask(_) => return Ok(json!({"challenges": challenges, "result": "fail"})),
+            Turn::Done(Ok(identity)) => {
+                return Ok(json!({"challenges": challenges, "result": "pass", "identity": identity.user}));
+            }
+            Turn::Done(Err(error)) => {
+                return Ok(json!({"challenges": challenges, "result": "fail", "error": error.to_string()}));
+            }
+        }
+    }
+    // SCRAM itself ends with the server's signature; that the client acknowledges it is the profile's (RFC 4954 §4)
+    match mechanism.step(Input::Response(b"")) {
+        Turn::Done(Ok(identity)) => {
+            Ok(json!({"challenges": challenges, "result": "pass", "identity": identity.user}))
+        }
+        _ => Ok(json!({"challenges": challenges, "result": "incomplete"})),
     }
 }

@@ -3,5 +3,7 @@
 
 mod command;
 pub mod server;
+mod top;
 
 pub use command::{Command, CommandError};
+pub use top::top;
