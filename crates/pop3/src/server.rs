@@ -265,7 +265,11 @@ impl Server {
         }
     }
 
+    /// What is offered: nothing in clear where TLS could be had (RFC 8314 §3.3).
     fn mechanisms(&self) -> Vec<&'static str> {
+        if self.config.stls && !self.tls && !self.config.sasl.plaintext_without_tls {
+            return Vec::new();
+        }
         gatepost_sasl::offered(&self.config.sasl, self.tls)
     }
 
@@ -395,7 +399,10 @@ impl Server {
 
     /// RFC 5034 §4.
     fn auth(&mut self, name: &str, initial: Option<&str>) {
-        let Some(mechanism) = gatepost_sasl::mechanism(name, &self.config.sasl, self.tls, &self.nonce) else {
+        let offered = !self.mechanisms().is_empty();
+        let mechanism =
+            gatepost_sasl::mechanism(name, &self.config.sasl, self.tls, &self.nonce).filter(|_| offered);
+        let Some(mechanism) = mechanism else {
             return self.fail("this mechanism is not offered");
         };
         let response = match initial {

@@ -62,7 +62,7 @@ pub trait Authenticator: Send + Sync {
 }
 
 /// One exchange of one mechanism, the server's side.
-pub trait Mechanism: Send {
+pub trait Mechanism: Send + Sync {
     /// The registered name.
     fn name(&self) -> &'static str;
     /// Goes on with what came.

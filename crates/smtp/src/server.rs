@@ -351,10 +351,15 @@ impl Server {
         self.state = State::Ready(Some(hello));
     }
 
+    /// What is offered: nothing to other servers, and nothing in clear where TLS could be had (RFC 8314 §3.3).
     fn mechanisms(&self) -> Vec<&'static str> {
+        let waits_for_tls =
+            self.config.starttls && self.tls.is_none() && !self.config.sasl.plaintext_without_tls;
         match self.config.profile {
-            Profile::Submission => gatepost_sasl::offered(&self.config.sasl, self.tls.is_some()),
-            Profile::Mx => Vec::new(),
+            Profile::Submission if !waits_for_tls => {
+                gatepost_sasl::offered(&self.config.sasl, self.tls.is_some())
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -1,0 +1,114 @@
+//! What the server shares among sessions, and how a judged message gets into a store.
+
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use gatepost_dkim::PrivateKey;
+use gatepost_results::{strip, trace};
+use gatepost_sasl::{Answer, Authenticator, Question};
+use gatepost_smtp::server::Server as Smtp;
+use gatepost_syntax::{Domain, Mailbox, ReversePath};
+
+use crate::judge::{Inbound, Judge};
+use crate::spool::Spool;
+use crate::store::{Folder, MailStore};
+use crate::users::Users;
+
+/// What all sessions of a server share.
+pub(crate) struct Shared {
+    pub(crate) hostname: Domain,
+    pub(crate) judge: Judge,
+    pub(crate) users: Users,
+    pub(crate) store: Arc<dyn MailStore>,
+    pub(crate) spool: PathBuf,
+    pub(crate) signer: Option<SigningIdentity>,
+    pub(crate) message_limit: u64,
+}
+
+/// Whose key signs submitted mail.
+pub(crate) struct SigningIdentity {
+    pub(crate) domain: Domain,
+    pub(crate) selector: Domain,
+    pub(crate) key: PrivateKey,
+}
+
+impl Shared {
+    /// Whether a mailbox is a local user's.
+    pub(crate) fn is_local(&self, mailbox: &Mailbox) -> bool {
+        self.users.contains(mailbox)
+    }
+
+    /// Asks the users' store.
+    pub(crate) async fn authenticate(&self, question: &Question) -> Answer {
+        self.users.answer(question).await
+    }
+
+    /// Stores a judged message for its recipients: our fields on top, forged ones removed, durable when this returns.
+    pub(crate) async fn deliver(
+        self: &Arc<Self>,
+        message: Judged,
+        from: &ReversePath,
+        recipients: Vec<Mailbox>,
+        folder: Folder,
+    ) -> io::Result<()> {
+        let (shared, from) = (Arc::clone(self), from.clone());
+        let stored = tokio::task::spawn_blocking(move || {
+            let mut message = message;
+            let stripped = strip(&message.inbound.headers, &[shared.hostname.as_str()]);
+            let mut top = trace::return_path(&from);
+            top.push_str(&message.inbound.results().to_field());
+            top.push_str(&message.inbound.received_spf());
+            top.push_str(&message.received);
+            for recipient in &recipients {
+                let head = top
+                    .as_bytes()
+                    .chain(stripped.headers.as_slice())
+                    .chain(&b"\r\n"[..]);
+                shared
+                    .store
+                    .deliver(recipient, folder, &mut head.chain(message.body.reader()?))?;
+            }
+            Ok(())
+        });
+        stored.await.map_err(io::Error::other)?
+    }
+}
+
+/// A message with its verdicts, to be stored.
+pub(crate) struct Judged {
+    pub(crate) inbound: Inbound,
+    pub(crate) received: String,
+    pub(crate) body: Spool,
+}
+
+/// The Received field of a session (RFC 5321 §4.4).
+pub(crate) fn received(
+    session: &Smtp,
+    hostname: &Domain,
+    peer: IpAddr,
+    recipients: &[Mailbox],
+    now: SystemTime,
+) -> String {
+    let only = match recipients {
+        [only] => Some(only.to_string()),
+        _ => None,
+    };
+    trace::Received {
+        helo: session.hello().map_or("", |hello| hello.name.as_str()),
+        client: peer,
+        by: hostname.as_str(),
+        with: session.protocol(),
+        id: &format!(
+            "{:x}",
+            now.duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| since.as_nanos())
+        ),
+        tls: session.tls().map(|tls| (tls.version.word(), tls.cipher.as_str())),
+        recipient: only.as_deref(),
+        time: now,
+    }
+    .to_field()
+}

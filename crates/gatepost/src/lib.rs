@@ -1,0 +1,22 @@
+#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
+
+mod delivery;
+mod drive;
+mod judge;
+mod mx;
+mod policy;
+mod pop;
+mod server;
+mod spool;
+pub mod store;
+mod submission;
+pub mod tls;
+mod users;
+
+pub use judge::{Envelope, Inbound, Judge, JudgeError, Judging, Limits};
+pub use policy::Policy;
+pub use server::{Error, Handle, Limits as ServerLimits, Server, Service};
+pub use store::{MailStore, Maildir, Memory};
+pub use tls::Tls;
+pub use users::{ITERATIONS, Users, UsersError};

@@ -1,0 +1,534 @@
+//! The server: listeners, a task a connection, and an end that loses nothing.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use gatepost_dkim::PrivateKey;
+use gatepost_dns::Resolver;
+use gatepost_sasl::Policy as SaslPolicy;
+use gatepost_smtp::server::{Config as SmtpConfig, Limits as SmtpLimits, Profile, Server as Smtp};
+use gatepost_syntax::Domain;
+use gatepost_wire::Endpoint;
+use ring::rand::{SecureRandom, SystemRandom};
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::delivery::{Shared, SigningIdentity};
+use crate::drive::{Handler, Stream, drive};
+use crate::judge::Judge;
+use crate::mx::Mx;
+use crate::policy::Policy;
+use crate::pop::Pop;
+use crate::store::MailStore;
+use crate::submission::Submission;
+use crate::tls::Tls;
+use crate::users::Users;
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Mail from other servers, STARTTLS offered (port 25).
+    Mx,
+    /// Mail from users after STARTTLS and AUTH (port 587).
+    Submission,
+    /// The same over implicit TLS (port 465, RFC 8314 §3.3).
+    Submissions,
+    /// POP3 with STLS (port 110).
+    Pop3,
+    /// POP3 over implicit TLS (port 995).
+    Pop3s,
+}
+
+impl Service {
+    /// A short name for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Mx => "mx",
+            Service::Submission => "submission",
+            Service::Submissions => "submissions",
+            Service::Pop3 => "pop3",
+            Service::Pop3s => "pop3s",
+        }
+    }
+
+    fn is_implicit_tls(self) -> bool {
+        matches!(self, Service::Submissions | Service::Pop3s)
+    }
+}
+
+/// Bounds of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at a time (default 1000).
+    pub connections: usize,
+    /// Connections of one address at a time (default 50).
+    pub per_peer: usize,
+    /// Octets of a message (default 50 MiB).
+    pub message: u64,
+    /// How long sessions may go on after the server was told to stop (default 10 s).
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 1000,
+            per_peer: 50,
+            message: 50 << 20,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a server can not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something that a server needs was not given.
+    #[error("the server needs {0}")]
+    Missing(&'static str),
+    /// An address can not be listened on.
+    #[error("{service} on {address}: {error}")]
+    Listen {
+        /// For which service.
+        service: &'static str,
+        /// Which address.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The runtime can not be made.
+    #[error("the runtime: {0}")]
+    Runtime(io::Error),
+}
+
+/// A mail server to be.
+///
+/// See the crate's page for an example.
+pub struct Server {
+    hostname: Domain,
+    resolver: Option<Arc<dyn Resolver>>,
+    tls: Option<Tls>,
+    users: Option<Users>,
+    store: Option<Arc<dyn MailStore>>,
+    spool: PathBuf,
+    policy: Policy,
+    signer: Option<SigningIdentity>,
+    limits: Limits,
+    listen: Vec<(Service, SocketAddr)>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("hostname", &self.hostname)
+            .field("listen", &self.listen)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server of this name, which is its authserv-id, too.
+    pub fn new(hostname: Domain) -> Self {
+        Server {
+            hostname,
+            resolver: None,
+            tls: None,
+            users: None,
+            store: None,
+            spool: std::env::temp_dir(),
+            policy: Policy::default(),
+            signer: None,
+            limits: Limits::default(),
+            listen: Vec::new(),
+        }
+    }
+
+    /// Whom it asks for DNS data.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolver + 'static) -> Self {
+        self.resolver = Some(Arc::new(resolver));
+        self
+    }
+
+    /// Its certificate.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Who may log in; their names are the mailboxes that it delivers to.
+    #[must_use]
+    pub fn users(mut self, users: Users) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// Where it keeps mail.
+    #[must_use]
+    pub fn store(mut self, store: impl MailStore + 'static) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Where large messages wait while they arrive; the system's folder for temporary files by default.
+    #[must_use]
+    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool = folder.into();
+        self
+    }
+
+    /// What it does with mail that fails DMARC.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Signs mail of users in this domain.
+    #[must_use]
+    pub fn sign(mut self, domain: Domain, selector: Domain, key: PrivateKey) -> Self {
+        self.signer = Some(SigningIdentity {
+            domain,
+            selector,
+            key,
+        });
+        self
+    }
+
+    /// Other bounds.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Serves other servers at this address.
+    pub fn smtp(self, address: impl ToSocketAddrs + std::fmt::Display) -> Result<Self, Error> {
+        self.listen(Service::Mx, address)
+    }
+
+    /// Serves users who submit mail over implicit TLS at this address.
+    pub fn submission(self, address: impl ToSocketAddrs + std::fmt::Display) -> Result<Self, Error> {
+        self.listen(Service::Submissions, address)
+    }
+
+    /// Serves users who fetch mail over implicit TLS at this address.
+    pub fn pop3(self, address: impl ToSocketAddrs + std::fmt::Display) -> Result<Self, Error> {
+        self.listen(Service::Pop3s, address)
+    }
+
+    /// Serves any service at an address.
+    pub fn listen(
+        mut self,
+        service: Service,
+        address: impl ToSocketAddrs + std::fmt::Display,
+    ) -> Result<Self, Error> {
+        let failed = |error| Error::Listen {
+            service: service.name(),
+            address: address.to_string(),
+            error,
+        };
+        for address in address.to_socket_addrs().map_err(failed)? {
+            self.listen.push((service, address));
+        }
+        Ok(self)
+    }
+
+    /// Starts listening, within a tokio runtime.
+    pub async fn start(self) -> Result<Handle, Error> {
+        let hostname = self.hostname;
+        let judge = Judge::new(
+            self.resolver.ok_or(Error::Missing("a resolver"))?,
+            hostname.as_str(),
+        );
+        let shared = Arc::new(Shared {
+            judge: judge.preset(self.policy.preset()),
+            users: self.users.ok_or(Error::Missing("users"))?,
+            store: self.store.ok_or(Error::Missing("a store"))?,
+            spool: self.spool,
+            signer: self.signer,
+            message_limit: self.limits.message,
+            hostname,
+        });
+        let tls = self.tls.ok_or(Error::Missing("a certificate"))?;
+        let (stop, stopping) = watch::channel(false);
+        let gate = Arc::new(Gate::new(&self.limits));
+        let (mut accepting, mut addresses) = (JoinSet::new(), Vec::new());
+        for (service, address) in self.listen {
+            let failed = |error| Error::Listen {
+                service: service.name(),
+                address: address.to_string(),
+                error,
+            };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            addresses.push((service, listener.local_addr().map_err(failed)?));
+            let front = Front {
+                service,
+                shared: Arc::clone(&shared),
+                tls: tls.clone(),
+                gate: Arc::clone(&gate),
+                stopping: stopping.clone(),
+            };
+            accepting.spawn(front.accept(listener, self.limits.grace));
+        }
+        Ok(Handle {
+            addresses,
+            stop,
+            accepting,
+            tls,
+        })
+    }
+
+    /// Runs until SIGTERM or SIGINT; SIGHUP reads the certificate again.
+    pub fn run(self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?;
+        runtime.block_on(async {
+            let handle = self.start().await?;
+            handle.until_signal(|| ()).await.map_err(Error::Runtime)
+        })
+    }
+}
+
+/// A server that runs. Dropping it ends all sessions at once; [`Handle::stop`] lets them finish.
+#[derive(Debug)]
+pub struct Handle {
+    addresses: Vec<(Service, SocketAddr)>,
+    stop: watch::Sender<bool>,
+    accepting: JoinSet<()>,
+    tls: Tls,
+}
+
+impl Handle {
+    /// Where it listens.
+    pub fn addresses(&self) -> &[(Service, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// The first address of a service.
+    pub fn address(&self, service: Service) -> Option<SocketAddr> {
+        self.addresses
+            .iter()
+            .find(|(other, _)| *other == service)
+            .map(|(_, address)| *address)
+    }
+
+    /// Accepts nobody any more and waits for the sessions that are in flight.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true); // an error only says that all have ended
+        while self.accepting.join_next().await.is_some() {}
+    }
+
+    /// Runs until SIGTERM or SIGINT, then stops. SIGHUP reads the certificate again and calls `reload`.
+    pub async fn until_signal(self, reload: impl Fn()) -> io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut term, mut int, mut hup) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        );
+        loop {
+            tokio::select! {
+                _ = term.recv() => break,
+                _ = int.recv() => break,
+                _ = hup.recv() => {
+                    if let Err(error) = self.tls.reload() {
+                        tracing::error!(%error, "the certificate stays as it was");
+                    }
+                    reload();
+                }
+            }
+        }
+        self.stop().await;
+        Ok(())
+    }
+}
+
+/// Lets in as many as the limits say.
+struct Gate {
+    all: Arc<Semaphore>,
+    peers: Mutex<HashMap<IpAddr, usize>>,
+    per_peer: usize,
+}
+
+impl Gate {
+    fn new(limits: &Limits) -> Self {
+        Gate {
+            all: Arc::new(Semaphore::new(limits.connections)),
+            peers: Mutex::default(),
+            per_peer: limits.per_peer,
+        }
+    }
+
+    fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Pass> {
+        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = peers.entry(peer).or_default();
+        if *count >= self.per_peer {
+            return None;
+        }
+        *count += 1;
+        Some(Pass {
+            gate: Arc::clone(self),
+            peer,
+            _permit: permit,
+        })
+    }
+}
+
+struct Pass {
+    gate: Arc<Gate>,
+    peer: IpAddr,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut peers = self.gate.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = peers.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                peers.remove(&self.peer);
+            }
+        }
+    }
+}
+
+/// One listener's work.
+#[derive(Clone)]
+struct Front {
+    service: Service,
+    shared: Arc<Shared>,
+    tls: Tls,
+    gate: Arc<Gate>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Front {
+    async fn accept(self, listener: TcpListener, grace: Duration) {
+        let mut sessions = JoinSet::new();
+        let mut stopping = self.stopping.clone();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stopping.changed() => break,
+            };
+            match accepted {
+                Ok((tcp, peer)) => match self.gate.enter(peer.ip()) {
+                    Some(pass) => {
+                        drop(sessions.spawn(self.clone().session(tcp, peer.ip().to_canonical(), pass)))
+                    }
+                    None => {
+                        tracing::warn!(service = self.service.name(), peer = %peer.ip(), "too many connections")
+                    }
+                },
+                Err(error) => {
+                    // out of file descriptors, most likely: wait for some to be closed
+                    tracing::error!(service = self.service.name(), %error, "accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+            while sessions.try_join_next().is_some() {}
+        }
+        drop(listener);
+        let finished = async { while sessions.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, finished).await.is_err() {
+            tracing::warn!(
+                service = self.service.name(),
+                left = sessions.len(),
+                "sessions are cut off"
+            );
+        }
+    }
+
+    async fn session(self, tcp: TcpStream, peer: IpAddr, _pass: Pass) {
+        let (service, shared) = (self.service, Arc::clone(&self.shared));
+        let Some(nonce) = nonce() else {
+            return tracing::error!("the system has no randomness");
+        };
+        let ended = match service {
+            Service::Mx => {
+                self.run(tcp, self.smtp(Profile::Mx, &nonce), Mx::new(shared, peer))
+                    .await
+            }
+            Service::Submission | Service::Submissions => {
+                self.run(
+                    tcp,
+                    self.smtp(Profile::Submission, &nonce),
+                    Submission::new(shared, peer),
+                )
+                .await
+            }
+            Service::Pop3 | Service::Pop3s => {
+                let config = gatepost_pop3::server::Config {
+                    stls: true,
+                    ..Default::default()
+                };
+                self.run(
+                    tcp,
+                    gatepost_pop3::server::Server::new(config, &nonce),
+                    Pop::new(shared),
+                )
+                .await
+            }
+        };
+        match ended {
+            Ok(()) => tracing::debug!(service = service.name(), %peer, "session ended"),
+            Err(error) => tracing::info!(service = service.name(), %peer, %error, "session broke off"),
+        }
+    }
+
+    fn smtp(&self, profile: Profile, nonce: &str) -> Smtp {
+        let mut limits = SmtpLimits::default();
+        limits.message = self.shared.message_limit;
+        let hostname = self.shared.hostname.clone();
+        Smtp::new(
+            SmtpConfig {
+                hostname,
+                profile,
+                starttls: true,
+                sasl: SaslPolicy::default(),
+                limits,
+            },
+            nonce,
+        )
+    }
+
+    async fn run<E>(&self, tcp: TcpStream, mut endpoint: E, mut handler: impl Handler<E>) -> io::Result<()>
+    where
+        E: Endpoint + Send,
+        E::Event: Send,
+    {
+        tcp.set_nodelay(true)?;
+        let mut stream = Stream::Plain(tcp);
+        if self.service.is_implicit_tls() {
+            endpoint.secured(stream.secure(&self.tls).await?);
+        }
+        drive(
+            &mut stream,
+            &self.tls,
+            &mut endpoint,
+            &mut handler,
+            self.stopping.clone(),
+        )
+        .await
+    }
+}
+
+/// Fresh randomness as text.
+fn nonce() -> Option<String> {
+    let mut octets = [0; 18];
+    SystemRandom::new().fill(&mut octets).ok()?;
+    Some(gatepost_syntax::base64::encode(octets))
+}

@@ -1,0 +1,41 @@
+//! Where mail is kept.
+
+mod maildir;
+mod memory;
+
+use std::io::{self, Read};
+
+pub use gatepost_pop3::server::{Entry, OpenError};
+use gatepost_sasl::Identity;
+use gatepost_syntax::Mailbox;
+
+pub use maildir::Maildir;
+pub use memory::Memory;
+
+/// Which folder of a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Folder {
+    /// What POP3 shows.
+    #[default]
+    Inbox,
+    /// Where quarantined mail goes.
+    Junk,
+}
+
+/// Keeps mail for users. Methods may block; the server calls them where that is fine.
+pub trait MailStore: Send + Sync {
+    /// Stores a message durably: when this returns, a crash does not lose it.
+    fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()>;
+    /// Opens a user's inbox for one session alone.
+    fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError>;
+}
+
+/// One user's inbox, locked until dropped. Its numbers do not change.
+pub trait Maildrop: Send {
+    /// The messages.
+    fn entries(&self) -> &[Entry];
+    /// A message with CRLF line ends.
+    fn read(&self, index: usize) -> io::Result<Vec<u8>>;
+    /// Deletes messages for good; whether all were deleted.
+    fn commit(&mut self, deleted: &[usize]) -> bool;
+}

@@ -1,0 +1,289 @@
+//! Sessions of users: what they submit is signed and delivered.
+
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use gatepost_dkim::sign::{Signer, Spec};
+use gatepost_results::trace;
+use gatepost_smtp::Reply;
+use gatepost_smtp::server::{Event, Server as Smtp};
+use gatepost_syntax::{Fed, ForwardPath, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
+
+use crate::delivery::{Judged, Shared, received};
+use crate::drive::Handler;
+use crate::judge::{Envelope, Inbound};
+use crate::spool::Spool;
+use crate::store::Folder;
+
+/// One session's decisions.
+pub(crate) struct Submission {
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    user: Option<Mailbox>,
+    from: ReversePath,
+    recipients: Vec<Mailbox>,
+    arriving: Option<Arriving>,
+}
+
+/// A message within DATA.
+struct Arriving {
+    splitter: Option<Splitter>,
+    headers: Option<HeaderBlock>,
+    signer: Option<Signer>,
+    body: Spool,
+    problem: Option<Reply>,
+}
+
+impl Submission {
+    pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
+        Submission {
+            shared,
+            peer,
+            user: None,
+            from: ReversePath::Null,
+            recipients: Vec::new(),
+            arriving: None,
+        }
+    }
+
+    /// The reverse-path must be the user's own.
+    fn mail(&mut self, endpoint: &mut Smtp, path: ReversePath) {
+        self.user = endpoint
+            .identity()
+            .and_then(|identity| Mailbox::parse(&identity.user).ok());
+        self.arriving = None;
+        self.recipients.clear();
+        if path
+            .mailbox()
+            .is_some_and(|mailbox| Some(mailbox) == self.user.as_ref())
+        {
+            self.from = path;
+            endpoint.accept();
+        } else {
+            endpoint.refuse(&Reply::permanent(553, "5.7.1", "the sender address is not yours"));
+        }
+    }
+
+    fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
+        match path.mailbox().filter(|mailbox| self.shared.is_local(mailbox)) {
+            Some(mailbox) => {
+                self.recipients.push(mailbox.clone());
+                endpoint.accept();
+            }
+            None => endpoint.refuse(&Reply::permanent(
+                550,
+                "5.1.1",
+                "no such user here; mail for elsewhere is not relayed",
+            )),
+        }
+    }
+
+    fn data(&mut self, chunk: &[u8]) {
+        let shared = Arc::clone(&self.shared);
+        let mut arriving = self.arriving.take().unwrap_or_else(|| Arriving {
+            splitter: Some(Splitter::new(&HeaderLimits::default())),
+            headers: None,
+            signer: None,
+            body: Spool::new(&shared.spool),
+            problem: None,
+        });
+        if arriving.problem.is_none() {
+            arriving.problem = self.take(&mut arriving, chunk).err();
+        }
+        self.arriving = Some(arriving);
+    }
+
+    fn take(&self, arriving: &mut Arriving, chunk: &[u8]) -> Result<(), Reply> {
+        let mut body = chunk;
+        if let Some(splitter) = &mut arriving.splitter {
+            match splitter.feed(chunk).map_err(malformed)? {
+                Fed::NeedMore => return Ok(()),
+                Fed::Complete { used } => body = chunk.get(used..).unwrap_or_default(),
+            }
+            self.end_of_headers(arriving)?;
+        }
+        if let Some(signer) = &mut arriving.signer {
+            signer.body(body);
+        }
+        arriving.body.write(body).map_err(local_error)
+    }
+
+    /// Checks the author (RFC 6409 §6.1), adds what is missing (§8) and begins to sign.
+    fn end_of_headers(&self, arriving: &mut Arriving) -> Result<(), Reply> {
+        let Some(splitter) = arriving.splitter.take() else {
+            return Ok(());
+        };
+        let headers = splitter.finish().map_err(malformed)?;
+        let authors = author::authors(&headers).map_err(malformed)?;
+        if !authors
+            .mailboxes()
+            .iter()
+            .all(|mailbox| Some(mailbox) == self.user.as_ref())
+        {
+            return Err(Reply::permanent(
+                550,
+                "5.7.1",
+                "the author address (From) is not yours",
+            ));
+        }
+        let headers = completed(&headers, &self.shared.hostname)?;
+        if let Some(identity) = self
+            .shared
+            .signer
+            .as_ref()
+            .filter(|identity| self.is_in(&identity.domain))
+        {
+            let mut spec = Spec::new(identity.domain.clone(), identity.selector.clone());
+            spec.time = Some(SystemTime::now());
+            arriving.signer = Some(Signer::new(spec, headers.clone()).map_err(malformed)?);
+        }
+        arriving.headers = Some(headers);
+        Ok(())
+    }
+
+    fn is_in(&self, domain: &gatepost_syntax::Domain) -> bool {
+        self.user
+            .as_ref()
+            .and_then(Mailbox::domain)
+            .is_some_and(|user| user.is_or_below(domain))
+    }
+
+    async fn end(&mut self, endpoint: &mut Smtp) {
+        let arriving = self.arriving.take();
+        let finished = match arriving {
+            Some(arriving) => self.finish(endpoint, arriving).await,
+            None => Err(Reply::permanent(550, "5.6.0", "the message is empty")),
+        };
+        match finished {
+            Ok(()) => endpoint.accept(),
+            Err(reply) => endpoint.refuse(&reply),
+        }
+    }
+
+    async fn finish(&mut self, endpoint: &Smtp, mut arriving: Arriving) -> Result<(), Reply> {
+        if let Some(problem) = arriving.problem.take() {
+            return Err(problem);
+        }
+        self.end_of_headers(&mut arriving)?; // a message without a body
+        let (Some(headers), now) = (arriving.headers, SystemTime::now()) else {
+            return Err(Reply::permanent(550, "5.6.0", "the message has no header"));
+        };
+        let mut signed = Vec::new();
+        if let (Some(signer), Some(identity)) = (arriving.signer, &self.shared.signer) {
+            let draft = signer.finish().map_err(malformed)?;
+            signed.extend_from_slice(draft.sign(&identity.key).map_err(malformed)?.as_bytes());
+        }
+        signed.extend_from_slice(headers.raw());
+        let recipients = std::mem::take(&mut self.recipients);
+        let received = received(endpoint, &self.shared.hostname, self.peer, &recipients, now);
+        let mut body = arriving.body;
+        let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
+        let judged = Judged {
+            inbound,
+            received,
+            body,
+        };
+        self.shared
+            .deliver(judged, &self.from, recipients, Folder::Inbox)
+            .await
+            .map_err(local_error)
+    }
+
+    /// Local recipients see what any receiver would: the signed message is judged.
+    async fn judged(
+        &self,
+        endpoint: &Smtp,
+        headers: &[u8],
+        body: &mut Spool,
+        now: SystemTime,
+    ) -> Result<Inbound, Reply> {
+        let mut judging = self.shared.judge.begin();
+        judging
+            .feed(headers)
+            .and_then(|_| judging.feed(b"\r\n"))
+            .map_err(malformed)?;
+        let mut reader = body.reader().map_err(local_error)?;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer).map_err(local_error)? {
+                0 => break,
+                length => judging
+                    .feed(buffer.get(..length).unwrap_or_default())
+                    .map(drop)
+                    .map_err(malformed)?,
+            }
+        }
+        drop(reader);
+        let envelope = Envelope {
+            ip: self.peer,
+            helo: endpoint
+                .hello()
+                .map(|hello| hello.name.clone())
+                .unwrap_or_default(),
+            mail_from: self.from.mailbox().map(ToString::to_string).unwrap_or_default(),
+            now,
+        };
+        let inbound = self
+            .shared
+            .judge
+            .finish(judging, &envelope)
+            .await
+            .map_err(malformed)?;
+        let user = endpoint
+            .identity()
+            .map(|identity| identity.user.clone())
+            .unwrap_or_default();
+        Ok(inbound.authenticated_as(&user))
+    }
+}
+
+/// Adds Date and Message-ID where they are missing (RFC 6409 §8.2, §8.3).
+fn completed(headers: &HeaderBlock, hostname: &gatepost_syntax::Domain) -> Result<HeaderBlock, Reply> {
+    let now = SystemTime::now();
+    let mut octets = headers.raw().to_vec();
+    if !octets.ends_with(b"\r\n") {
+        octets.extend_from_slice(b"\r\n");
+    }
+    if headers.named("Date").next().is_none() {
+        octets.extend_from_slice(format!("Date: {}\r\n", trace::date_time(now)).as_bytes());
+    }
+    if headers.named("Message-ID").next().is_none() {
+        let nanos = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos());
+        octets.extend_from_slice(
+            format!("Message-ID: <{nanos:x}.{}@{hostname}>\r\n", std::process::id()).as_bytes(),
+        );
+    }
+    HeaderBlock::parse(&octets, &HeaderLimits::default())
+        .map(|(headers, _)| headers)
+        .map_err(malformed)
+}
+
+fn malformed(error: impl std::fmt::Display) -> Reply {
+    Reply::permanent(550, "5.6.0", &error.to_string())
+}
+
+fn local_error(error: io::Error) -> Reply {
+    tracing::error!(%error, "a submitted message can not be stored");
+    Reply::transient(451, "4.3.0", "local error, try again later")
+}
+
+impl Handler<Smtp> for Submission {
+    async fn on(&mut self, endpoint: &mut Smtp, event: Event) -> io::Result<()> {
+        match event {
+            Event::Auth(question) => {
+                let answer = self.shared.authenticate(&question).await;
+                endpoint.answer(answer);
+            }
+            Event::Mail(mail) => self.mail(endpoint, mail.path),
+            Event::Recipient(recipient) => self.recipient(endpoint, &recipient.path),
+            Event::Data(chunk) => self.data(&chunk),
+            Event::EndOfData => self.end(endpoint).await,
+            _ => self.arriving = None,
+        }
+        Ok(())
+    }
+}

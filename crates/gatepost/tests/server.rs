@@ -1,0 +1,204 @@
+//! The server on loopback: what arrives is judged, recorded and handled by policy.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
+use gatepost::store::Folder;
+use gatepost::{Envelope, Handle, Judge, MailStore, Maildir, Memory, Policy, Server, Service, Users, tls};
+use gatepost_dns::Zone;
+use gatepost_results::Explain;
+use gatepost_sasl::{Identity, Secret};
+use gatepost_syntax::Mailbox;
+
+const ZONE: &str = "bank.test TXT \"v=spf1 -all\"\n_dmarc.bank.test TXT \"v=DMARC1; p=reject\"\nhome.test TXT \"v=spf1 ip4:127.0.0.1 -all\"";
+
+async fn start(policy: Policy, store: Memory, folder: &std::path::Path) -> Handle {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let users = Users::new(Secret::new("a test secret"));
+    users.add(
+        &Mailbox::parse("bob@example.test").unwrap(),
+        &Secret::new("pencil"),
+        b"sixteen octets..",
+    );
+    let server = Server::new("mx.example.test".parse().unwrap())
+        .resolver(Zone::parse(ZONE).unwrap())
+        .store(store);
+    let server = server
+        .tls(tls::from_pem(certificate, key).unwrap())
+        .users(users)
+        .policy(policy)
+        .spool(folder);
+    server
+        .listen(Service::Mx, "127.0.0.1:0")
+        .unwrap()
+        .start()
+        .await
+        .unwrap()
+}
+
+/// Sends lines one by one; the replies' first lines.
+fn talk(address: std::net::SocketAddr, lines: &[&str]) -> Vec<String> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(std::time::Duration::from_secs(10)))
+        .unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut replies = Vec::new();
+    let mut reply = || {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        line
+    };
+    replies.push(reply());
+    for line in lines {
+        stream.write_all(line.as_bytes()).unwrap();
+        replies.push(reply());
+    }
+    replies
+}
+
+const FORGED: &str = "Authentication-Results: MX.example.TEST; dmarc=pass header.from=bank.test\r\nFrom: service@bank.test\r\n\r\nPay.\r\n.\r\n";
+
+fn deliver_forged(address: std::net::SocketAddr) -> String {
+    let lines = [
+        "HELO elsewhere.test\r\n",
+        "MAIL FROM:<x@elsewhere.test>\r\n",
+        "RCPT TO:<bob@example.test>\r\n",
+        "DATA\r\n",
+        FORGED,
+    ];
+    talk(address, &lines).pop().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_fails_dmarc_is_handled_by_policy() {
+    for (policy, code, inbox, junk) in [
+        (Policy::Record, "250", 1, 0),
+        (Policy::Quarantine, "250", 0, 1),
+        (Policy::Reject, "550", 0, 0),
+    ] {
+        let folder =
+            std::env::temp_dir().join(format!("gatepost-test-{}-{}", std::process::id(), policy.word()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Memory::new();
+        let handle = start(policy, store.clone(), &folder).await;
+        let address = handle.address(Service::Mx).unwrap();
+        let reply = tokio::task::spawn_blocking(move || deliver_forged(address))
+            .await
+            .unwrap();
+        assert!(reply.starts_with(code), "{policy:?}: {reply}");
+        let stored = |folder| store.messages("bob@example.test", folder);
+        assert_eq!(
+            (stored(Folder::Inbox).len(), stored(Folder::Junk).len()),
+            (inbox, junk),
+            "{policy:?}"
+        );
+        for message in stored(Folder::Inbox).iter().chain(&stored(Folder::Junk)) {
+            let text = String::from_utf8_lossy(message);
+            assert!(text.starts_with("Return-Path: <x@elsewhere.test>\r\nAuthentication-Results: mx.example.test;\r\n\tspf=none"), "{text}");
+            assert!(
+                text.contains("dmarc=fail header.from=bank.test policy.dmarc=reject")
+                    && !text.contains("dmarc=pass"),
+                "{text}"
+            );
+            assert!(
+                text.ends_with("\r\nFrom: service@bank.test\r\n\r\nPay.\r\n"),
+                "{text}"
+            );
+        }
+        handle.stop().await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_lets_a_message_in_flight_finish() {
+    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-stop", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let store = Memory::new();
+    let handle = start(Policy::Record, store.clone(), &folder).await;
+    let address = handle.address(Service::Mx).unwrap();
+    let (begun, wait) = tokio::sync::oneshot::channel();
+    let client = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut line = String::new();
+        for command in [
+            "HELO home.test\r\n",
+            "MAIL FROM:<a@home.test>\r\n",
+            "RCPT TO:<bob@example.test>\r\n",
+            "DATA\r\n",
+            "From: a@home.test\r\n\r\nhi\r\n",
+        ] {
+            reader.read_line(&mut line).unwrap();
+            stream.write_all(command.as_bytes()).unwrap();
+        }
+        begun.send(()).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        stream.write_all(b".\r\n").unwrap();
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        line
+    });
+    wait.await.unwrap();
+    handle.stop().await;
+    assert!(client.await.unwrap().starts_with("250"));
+    assert_eq!(store.messages("bob@example.test", Folder::Inbox).len(), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn one_call_judges_a_message() {
+    let judge = Judge::new(std::sync::Arc::new(Zone::parse(ZONE).unwrap()), "mx.example.test");
+    let envelope = Envelope {
+        ip: "127.0.0.1".parse().unwrap(),
+        helo: "home.test".into(),
+        mail_from: "a@home.test".into(),
+        now: std::time::SystemTime::now(),
+    };
+    let inbound = judge
+        .message(&envelope, b"From: a@home.test\r\n\r\nhi\r\n")
+        .await
+        .unwrap();
+    assert_eq!(inbound.explain().line, "spf=pass dkim=none dmarc=none");
+    for malformed in [
+        &b"From: a@home.test\rFrom: b@bank.test\r\n\r\n"[..],
+        b" x\r\n\r\n",
+        b"no colon\r\n\r\n",
+    ] {
+        assert!(judge.message(&envelope, malformed).await.is_err());
+    }
+}
+
+#[test]
+fn a_maildir_is_locked_by_one_session_and_keeps_identifiers() {
+    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-maildir", std::process::id()));
+    let store = Maildir::open(&folder).unwrap();
+    let (bob, owner) = (
+        Mailbox::parse("bob@example.test").unwrap(),
+        Identity {
+            user: "bob@example.test".into(),
+        },
+    );
+    for text in ["one\r\n", "one\r\n"] {
+        store.deliver(&bob, Folder::Inbox, &mut text.as_bytes()).unwrap();
+    }
+    std::fs::write(folder.join("example.test/bob/cur/1.foreign:2,S"), "lf\nonly\n").unwrap();
+    let mut open = store.open(&owner).unwrap();
+    assert!(store.open(&owner).is_err());
+    let entries = open.entries().to_vec();
+    assert_eq!(
+        entries.iter().map(|entry| entry.size).collect::<Vec<_>>(),
+        [10, 5, 5]
+    );
+    assert_eq!(open.read(0).unwrap(), b"lf\r\nonly\r\n");
+    assert!(entries[1].uid != entries[2].uid);
+    assert!(open.commit(&[0, 2]));
+    drop(open);
+    assert_eq!(store.open(&owner).unwrap().entries(), &entries[1..2]);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
