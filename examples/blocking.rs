@@ -1,14 +1,18 @@
-//! `blocking`: signs and judges a message without any async runtime, and with DNS answers given by hand.
+//! `blocking`: signs and judges a message with the protocol crates alone: without any async runtime, and once more with
+//! DNS answers given by hand.
 #![allow(clippy::print_stdout)] // a program talks
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use gatepost_dkim::PrivateKey;
+use gatepost_dkim::Verifier;
 use gatepost_dkim::sign::{Signer, Spec};
+use gatepost_dmarc::{Identifiers, Preset};
 use gatepost_dns::{Progress, Resolver, Stepper, Zone, block_on};
-use gatepost_examples::{Envelope, judge};
-use gatepost_results::Explain;
-use gatepost_syntax::{HeaderBlock, HeaderLimits};
+use gatepost_results::{AuthResults, Explain, Outline};
+use gatepost_spf::Query;
+use gatepost_syntax::{HeaderBlock, HeaderError, HeaderLimits, author};
 
 const MESSAGE: &[u8] =
     b"From: Alice <alice@example.test>\r\nTo: bob@example.test\r\nSubject: hello\r\n\r\nHello, Bob.\r\n";
@@ -25,23 +29,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut signer = Signer::new(Spec::new("example.test".parse()?, "s1".parse()?), headers)?;
     signer.body(MESSAGE.get(body..).unwrap_or_default());
     let signed = [signer.finish()?.sign(&key)?.as_bytes(), MESSAGE].concat();
-    let envelope = Envelope {
-        ip: "192.0.2.10".parse()?,
-        helo: "mail.example.test".into(),
-        mail_from: "alice@example.test".into(),
-        now: SystemTime::now(),
-    };
+    let query = Query::mail_from("192.0.2.10".parse()?, "alice@example.test", "mail.example.test");
 
     println!("On this thread, with block_on:\n");
-    let judgement = block_on(judge(&zone, &envelope, signed.chunks(7)))?;
-    print!(
-        "{}\n{}",
-        judgement.results("mx.example.test").to_field(),
-        judgement.explain()
-    );
+    let (results, explanation) = block_on(judge(&zone, &query, &signed))?;
+    print!("{}\n{explanation}", results.to_field());
 
     println!("\nStep by step, answering each question:\n");
-    let mut steps = Stepper::new(|dns| async move { judge(&*dns, &envelope, signed.chunks(7)).await });
+    let mut steps = Stepper::new(|dns| async move { judge(&*dns, &query, &signed).await });
     loop {
         match steps.poll() {
             Progress::Ask(question) => {
@@ -50,10 +45,46 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 steps.answer(&question, answer);
             }
             Progress::Done(judgement) => {
-                println!("= {}", judgement?.explain().line);
+                println!("= {}", judgement?.0);
                 return Ok(());
             }
             Progress::Idle => return Err("the judgement waits for something else than DNS".into()),
         }
     }
+}
+
+/// SPF, DKIM and DMARC of a message that arrives in small chunks.
+async fn judge(
+    dns: &dyn Resolver,
+    query: &Query,
+    message: &[u8],
+) -> Result<(AuthResults, Outline), HeaderError> {
+    let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default())?;
+    let headers = Arc::new(headers);
+    let mut verifier = Verifier::new(Arc::clone(&headers), &gatepost_dkim::Limits::default());
+    message
+        .get(body..)
+        .unwrap_or_default()
+        .chunks(7)
+        .for_each(|chunk| verifier.body(chunk));
+
+    let spf = gatepost_spf::check(dns, query, &gatepost_spf::Limits::default()).await;
+    let dkim = verifier.finish().results(dns, SystemTime::now()).await;
+    let passed = Identifiers {
+        spf: spf.passed().cloned(),
+        dkim: dkim.passed(),
+        undecided: !dkim.undecided().is_empty(),
+    };
+    let limits = gatepost_dmarc::Limits::default();
+    let dmarc =
+        gatepost_dmarc::check(dns, &author::authors(&headers), &passed, &limits, Preset::Record).await;
+
+    let results = AuthResults::new("mx.example.test")
+        .with(spf.res_info())
+        .with_all(dkim.res_infos())
+        .with(dmarc.res_info());
+    Ok((
+        results,
+        Outline::new("the message").children([spf.explain(), dkim.explain(), dmarc.explain()]),
+    ))
 }

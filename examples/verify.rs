@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use gatepost::{Envelope, Judge};
 use gatepost_dns::{Zone, block_on};
-use gatepost_examples::{Envelope, judge};
 use gatepost_results::Explain;
 
 /// Judges a message by SPF, DKIM and DMARC: prints the Authentication-Results field and the tree that explains it.
@@ -75,16 +76,13 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             UNIX_EPOCH + Duration::from_secs(seconds)
         }),
     };
-    let judgement = block_on(judge(&zone, &envelope, message.chunks(16 << 10)));
+    let judge = Judge::new(Arc::new(zone), &arguments.authserv_id);
+    let judgement = block_on(judge.message(&envelope, &message));
     let judgement = judgement.map_err(|error| place(&arguments.message, &error))?;
     if arguments.json {
         println!("{}", judgement.explain().to_json());
     } else {
-        print!(
-            "{}\n{}",
-            judgement.results(&arguments.authserv_id).to_field(),
-            judgement.explain()
-        );
+        print!("{}\n{}", judgement.results().to_field(), judgement.explain());
     }
     Ok(())
 }
