@@ -1,7 +1,8 @@
 //! Who wrote a message: the one strict reader of the `From` field (RFC 5322 §3.6.2) for the whole workspace.
 //!
-//! Nothing is guessed: a field that can be read in two ways is an error. Encoded words (RFC 2047) are never decoded;
-//! they may stand in a display name, where they are skipped.
+//! Nothing is guessed: a field that can be read in two ways is an error. Encoded words (RFC 2047) are never decoded:
+//! in a display name they are skipped, in an address they are refused, since a reader that decodes them sees another
+//! address.
 
 use thiserror::Error;
 
@@ -64,6 +65,9 @@ pub enum AuthorError {
     /// An address of the field is malformed.
     #[error("malformed address in the From field: {0}")]
     Address(MailboxError),
+    /// An encoded word in an address (RFC 2047 §5 forbids it): who decodes it reads another address.
+    #[error("an encoded word in an address of the From field")]
+    EncodedWord,
     /// The domain of an author is an address literal, which no policy covers.
     #[error("an author at an address literal")]
     Literal,
@@ -261,6 +265,11 @@ impl<'a> Reader<'a> {
     }
 
     fn domain_behind(&mut self, local: String) -> Result<(), AuthorError> {
+        // RFC 2047 §5 (3): "An 'encoded-word' MUST NOT appear in any portion of an 'addr-spec'"
+        let opened = local.split_once("=?");
+        if opened.is_some_and(|(_, further)| further.contains("?=")) {
+            return Err(AuthorError::EncodedWord);
+        }
         self.skip()?;
         if self.rest.starts_with('[') {
             return Err(AuthorError::Literal);

@@ -212,13 +212,21 @@ pub enum Fed {
 }
 
 /// Collects a header section that arrives in chunks of any size; no octet is looked at twice for line ends.
+///
+/// What it says depends on the octets alone, never on where chunks end: a limit is reached at a certain octet, and the
+/// limit that is reached first is the one reported. After an error every further call says the same error.
 #[derive(Clone, Debug)]
 pub struct Splitter {
     raw: Vec<u8>,
+    /// Where the unfinished line begins.
     line_begin: usize,
-    lines: Vec<usize>,
+    /// Whether that line is known to be a header line, neither nothing yet nor perhaps the blank line.
+    line_open: bool,
+    /// Where the fields begin.
+    fields: Vec<usize>,
     limits: HeaderLimits,
     complete: bool,
+    failed: Option<HeaderError>,
 }
 
 impl Splitter {
@@ -227,20 +235,31 @@ impl Splitter {
         Splitter {
             raw: Vec::new(),
             line_begin: 0,
-            lines: Vec::new(),
+            line_open: false,
+            fields: Vec::new(),
             limits: limits.clone(),
             complete: false,
+            failed: None,
         }
     }
 
     /// Takes the next chunk. After [`Fed::Complete`] further chunks are body: they are not used.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<Fed, HeaderError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
         if self.complete {
             return Ok(Fed::Complete { used: 0 });
         }
+        let fed = self.scan(chunk);
+        self.failed = fed.err();
+        fed
+    }
+
+    fn scan(&mut self, chunk: &[u8]) -> Result<Fed, HeaderError> {
         let before = self.raw.len();
-        // One octet beyond the limit, and room for the blank line, tell "too long" from "just fits".
-        let room = (self.limits.bytes + 3).saturating_sub(before);
+        // room for the blank line behind a section that just fits; with both octets there, "too long" is certain
+        let room = self.limits.bytes.saturating_add(2).saturating_sub(before);
         self.raw
             .extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
         // a CRLF may lie across the chunks' border, hence one octet back
@@ -250,26 +269,31 @@ impl Splitter {
             if end - self.line_begin == 2 {
                 self.raw.truncate(self.line_begin);
                 self.complete = true;
-                self.check_length()?;
                 return Ok(Fed::Complete { used: end - before });
             }
-            self.end_line(end)?;
+            self.take_line(end)?;
+            self.line_begin = end;
+            self.line_open = false;
             from = end;
         }
-        self.check_length()?;
-        self.check_field(self.raw.len())?;
+        match self.raw.get(self.line_begin..) {
+            None | Some([] | [b'\r']) => {} // the blank line may be beginning
+            Some(_) => self.take_line(self.raw.len())?,
+        }
         Ok(Fed::NeedMore)
     }
 
     /// The section as collected; what follows the last CRLF counts as a last line.
     pub fn finish(mut self) -> Result<HeaderBlock, HeaderError> {
-        if self.line_begin < self.raw.len() {
-            self.end_line(self.raw.len())?;
+        if let Some(error) = self.failed {
+            return Err(error);
         }
-        self.check_length()?;
-        let ends = self.lines.iter().skip(1).copied().chain([self.raw.len()]);
+        if self.line_begin < self.raw.len() {
+            self.take_line(self.raw.len())?;
+        }
+        let ends = self.fields.iter().skip(1).copied().chain([self.raw.len()]);
         let fields: Vec<Range<usize>> = self
-            .lines
+            .fields
             .iter()
             .copied()
             .zip(ends)
@@ -283,45 +307,26 @@ impl Splitter {
         })
     }
 
-    fn end_line(&mut self, end: usize) -> Result<(), HeaderError> {
+    /// Takes the octets up to `end` into the current line, which may go on; the first ones open a field unless folded.
+    fn take_line(&mut self, end: usize) -> Result<(), HeaderError> {
         let folded = matches!(self.raw.get(self.line_begin), Some(b' ' | b'\t'));
-        if !folded || self.lines.is_empty() {
-            if self.lines.len() == self.limits.fields {
+        if !self.line_open && (!folded || self.fields.is_empty()) {
+            if self.fields.len() >= self.limits.fields {
                 return Err(HeaderError::Many {
                     limit: self.limits.fields,
                 });
             }
-            self.lines.push(self.line_begin);
+            self.fields.push(self.line_begin);
         }
-        self.line_begin = end;
-        self.check_field(end)
-    }
-
-    /// Bounds the field that the octets up to `end` belong to.
-    fn check_field(&self, end: usize) -> Result<(), HeaderError> {
-        let begin = if self.line_begin == end {
-            self.lines.last().copied().unwrap_or(0)
-        } else {
-            self.field_begin()
-        };
-        if end - begin > self.limits.field_bytes {
+        self.line_open = true;
+        let begin = self.fields.last().copied().unwrap_or(0);
+        let field_end = begin.saturating_add(self.limits.field_bytes);
+        if end > field_end && field_end < self.limits.bytes {
             return Err(HeaderError::LongField {
                 limit: self.limits.field_bytes,
             });
         }
-        Ok(())
-    }
-
-    /// Where the field that the unfinished line belongs to begins.
-    fn field_begin(&self) -> usize {
-        match self.raw.get(self.line_begin) {
-            Some(b' ' | b'\t') => self.lines.last().copied().unwrap_or(self.line_begin),
-            _ => self.line_begin,
-        }
-    }
-
-    fn check_length(&self) -> Result<(), HeaderError> {
-        if self.raw.len() > self.limits.bytes {
+        if end > self.limits.bytes {
             return Err(HeaderError::Long {
                 limit: self.limits.bytes,
             });

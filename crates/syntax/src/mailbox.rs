@@ -130,7 +130,7 @@ impl Mailbox {
         }
     }
 
-    /// Whether the mailbox needs SMTPUTF8 (RFC 6531 §3.3).
+    /// Whether the mailbox can be named without SMTPUTF8 (RFC 6531 §3.3); domains always can, as A-labels.
     pub fn is_ascii(&self) -> bool {
         self.local.is_ascii()
     }

@@ -7,7 +7,9 @@
     clippy::print_stdout
 )] // a test may
 
-use gatepost_syntax::{Domain, Fed, HeaderBlock, HeaderLimits, Mailbox, Splitter, TagList, author, escape};
+use gatepost_syntax::{
+    Domain, Fed, HeaderBlock, HeaderError, HeaderLimits, Mailbox, Splitter, TagList, author, escape,
+};
 use proptest::prelude::*;
 
 fn header_octets() -> impl Strategy<Value = Vec<u8>> {
@@ -20,6 +22,23 @@ fn header_octets() -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(any::<u8>(), 0..6),
     ];
     proptest::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+}
+
+/// Feeds a message in chunks of one size. An error must last: no later call may succeed.
+fn in_chunks(message: &[u8], size: usize, limits: &HeaderLimits) -> Result<HeaderBlock, HeaderError> {
+    let mut splitter = Splitter::new(limits);
+    for chunk in message.chunks(size) {
+        match splitter.feed(chunk) {
+            Ok(Fed::NeedMore) => {}
+            Ok(Fed::Complete { .. }) => break,
+            Err(error) => {
+                assert_eq!(splitter.feed(b"\r\n\r\n"), Err(error));
+                assert_eq!(splitter.finish(), Err(error));
+                return Err(error);
+            }
+        }
+    }
+    splitter.finish()
 }
 
 proptest! {
@@ -46,6 +65,45 @@ proptest! {
         }
         prop_assert_eq!(consumed, body);
         prop_assert_eq!(splitter.finish().unwrap(), whole);
+    }
+
+    /// Limits too: which one is reached, and that a section that just fits does fit, does not depend on the chunks.
+    #[test]
+    fn chunking_changes_no_limit(
+        message in header_octets(),
+        size in 1usize..7,
+        (bytes, fields, field_bytes) in (0usize..80, 0usize..8, 0usize..40),
+    ) {
+        let mut limits = HeaderLimits::default();
+        (limits.bytes, limits.fields, limits.field_bytes) = (bytes, fields, field_bytes);
+        let whole = in_chunks(&message, message.len().max(1), &limits);
+        if let Ok(headers) = &whole {
+            prop_assert!(headers.raw().len() <= bytes);
+            prop_assert!(headers.fields().len() <= fields);
+            prop_assert!(headers.fields().all(|field| field.raw().len() <= field_bytes));
+        }
+        prop_assert_eq!(in_chunks(&message, size, &limits), whole);
+    }
+
+    /// A limit refuses exactly the sections beyond it.
+    #[test]
+    fn limits_are_exact(message in header_octets(), size in 1usize..7) {
+        let (headers, _) = HeaderBlock::parse(&message, &HeaderLimits::default()).unwrap();
+        let longest = headers.fields().map(|field| field.raw().len()).max().unwrap_or(0);
+        let mut exact = HeaderLimits::default();
+        (exact.bytes, exact.fields, exact.field_bytes) = (headers.raw().len(), headers.fields().len(), longest);
+        prop_assert_eq!(in_chunks(&message, size, &exact), Ok(headers));
+        for narrow in [
+            |limits: &mut HeaderLimits| limits.bytes -= 1,
+            |limits: &mut HeaderLimits| limits.fields -= 1,
+            |limits: &mut HeaderLimits| limits.field_bytes -= 1,
+        ] {
+            if longest > 0 {
+                let mut limits = exact.clone();
+                narrow(&mut limits);
+                prop_assert!(in_chunks(&message, size, &limits).is_err());
+            }
+        }
     }
 
     #[test]
