@@ -13,6 +13,7 @@ use config::{Config, Failure, Flags};
 use demo::Demo;
 use gatepost::{Maildir, Server, ServerLimits, Service, tls};
 use gatepost_dns::{Resolver, Zone};
+use gatepost_resolver::{ConfigError, SystemResolver};
 
 /// The services with their ports.
 const PORTS: [(Service, u16); 5] = [
@@ -94,23 +95,21 @@ fn server(config: &Config, demo: Demo) -> Result<Server, Failure> {
 fn resolver(config: &Config, demo: &Demo) -> Result<Arc<dyn Resolver>, Failure> {
     let path = match config.resolver.as_str() {
         "" => demo.zone_file.clone(),
-        "system" => {
-            return Err(Failure::at(
-                "resolver",
-                "`system` is not built yet: name a zone file",
-            ));
-        }
-        other if other.parse::<SocketAddr>().is_ok() => {
-            return Err(Failure::at(
-                "resolver",
-                "asking a server is not built yet: name a zone file",
-            ));
-        }
-        file => file.into(),
+        "system" => return network(SystemResolver::from_system()),
+        other => match other.parse::<SocketAddr>() {
+            Ok(address) => return network(SystemResolver::at(address)),
+            Err(_) => other.into(),
+        },
     };
     let text = std::fs::read_to_string(&path).map_err(|error| Failure::file(&path, error))?;
     Ok(Arc::new(
         Zone::parse(&text).map_err(|error| Failure::file(&path, error))?,
+    ))
+}
+
+fn network(resolver: Result<SystemResolver, ConfigError>) -> Result<Arc<dyn Resolver>, Failure> {
+    Ok(Arc::new(
+        resolver.map_err(|error| Failure::at("resolver", error))?,
     ))
 }
 
