@@ -148,6 +148,21 @@ impl Server {
         }
     }
 
+    /// The state's name, as in `docs/states/pop3.md`.
+    pub fn state(&self) -> &'static str {
+        match self.state {
+            State::Start => "Start",
+            State::Authorization(None) => "Authorization",
+            State::Authorization(Some(_)) => "Named",
+            State::Authenticating(_) => "Authenticating",
+            State::Opening => "Opening",
+            State::Transaction(_) => "Transaction",
+            State::Updating => "Updating",
+            State::Upgrading => "Upgrading",
+            State::Closed => "Closed",
+        }
+    }
+
     /// The answer to [`Event::Auth`].
     pub fn answer(&mut self, answer: Answer) {
         if !matches!(self.pending, Some(Event::Auth(_))) {

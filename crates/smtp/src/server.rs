@@ -158,6 +158,22 @@ impl Server {
         self.identity.as_ref()
     }
 
+    /// The state's name, as in `docs/states/smtp-server.md`.
+    pub fn state(&self) -> &'static str {
+        match self.state {
+            State::Start => "Start",
+            State::Ready(None) => "Connected",
+            State::Ready(Some(_)) => "Ready",
+            State::Authenticating(..) => "Authenticating",
+            State::Transaction(_, 0) => "Transaction",
+            State::Transaction(..) => "Recipients",
+            State::Data(..) => "Data",
+            State::Ending(_) => "Ending",
+            State::Upgrading => "Upgrading",
+            State::Closed => "Closed",
+        }
+    }
+
     /// What is known of TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.tls.as_ref()

@@ -155,6 +155,11 @@ impl DotWriter {
         out.extend_from_slice(octets.get(begin..).unwrap_or_default());
     }
 
+    /// Whether a bare CR or LF is certain already: a CR at the end may yet get its LF.
+    pub fn has_bare_line_end(&self) -> bool {
+        self.bare
+    }
+
     /// Whether a bare CR or LF was written: such data must not be sent (RFC 5321 §2.3.8).
     pub fn is_bare(&self) -> bool {
         self.bare || self.cr
