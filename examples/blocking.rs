@@ -54,37 +54,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// SPF, DKIM and DMARC of a message that arrives in small chunks.
-async fn judge(
-    dns: &dyn Resolver,
-    query: &Query,
-    message: &[u8],
-) -> Result<(AuthResults, Outline), HeaderError> {
+async fn judge(dns: &dyn Resolver, query: &Query, message: &[u8]) -> Result<(AuthResults, Outline), HeaderError> {
     let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default())?;
     let headers = Arc::new(headers);
     let mut verifier = Verifier::new(Arc::clone(&headers), &gatepost_dkim::Limits::default());
-    message
-        .get(body..)
-        .unwrap_or_default()
-        .chunks(7)
-        .for_each(|chunk| verifier.body(chunk));
+    message.get(body..).unwrap_or_default().chunks(7).for_each(|chunk| verifier.body(chunk));
 
     let spf = gatepost_spf::check(dns, query, &gatepost_spf::Limits::default()).await;
     let dkim = verifier.finish().results(dns, SystemTime::now()).await;
-    let passed = Identifiers {
-        spf: spf.passed().cloned(),
-        dkim: dkim.passed(),
-        undecided: !dkim.undecided().is_empty(),
-    };
+    let passed =
+        Identifiers { spf: spf.passed().cloned(), dkim: dkim.passed(), undecided: !dkim.undecided().is_empty() };
     let limits = gatepost_dmarc::Limits::default();
-    let dmarc =
-        gatepost_dmarc::check(dns, &author::authors(&headers), &passed, &limits, Preset::Record).await;
+    let dmarc = gatepost_dmarc::check(dns, &author::authors(&headers), &passed, &limits, Preset::Record).await;
 
-    let results = AuthResults::new("mx.example.test")
-        .with(spf.res_info())
-        .with_all(dkim.res_infos())
-        .with(dmarc.res_info());
-    Ok((
-        results,
-        Outline::new("the message").children([spf.explain(), dkim.explain(), dmarc.explain()]),
-    ))
+    let results =
+        AuthResults::new("mx.example.test").with(spf.res_info()).with_all(dkim.res_infos()).with(dmarc.res_info());
+    Ok((results, Outline::new("the message").children([spf.explain(), dkim.explain(), dmarc.explain()])))
 }

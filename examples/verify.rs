@@ -58,23 +58,14 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let place = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let message = std::fs::read(&arguments.message).map_err(|error| place(&arguments.message, &error))?;
     let text = std::fs::read_to_string(&arguments.zone).map_err(|error| place(&arguments.zone, &error))?;
-    let is_json = arguments
-        .zone
-        .extension()
-        .is_some_and(|extension| extension == "json");
-    let zone = if is_json {
-        Zone::from_json(&text)
-    } else {
-        Zone::parse(&text)
-    };
+    let is_json = arguments.zone.extension().is_some_and(|extension| extension == "json");
+    let zone = if is_json { Zone::from_json(&text) } else { Zone::parse(&text) };
     let zone = zone.map_err(|error| place(&arguments.zone, &error))?;
     let envelope = Envelope {
         ip: arguments.ip,
         helo: arguments.helo.clone(),
         mail_from: arguments.mail_from.clone(),
-        now: arguments.clock.map_or_else(SystemTime::now, |seconds| {
-            UNIX_EPOCH + Duration::from_secs(seconds)
-        }),
+        now: arguments.clock.map_or_else(SystemTime::now, |seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
     };
     let judge = Judge::new(Arc::new(zone), &arguments.authserv_id);
     let judgement = block_on(judge.message(&envelope, &message));

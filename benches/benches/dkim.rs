@@ -23,22 +23,14 @@ fn verify(message: &[u8], zone: &Zone) -> &'static str {
 fn benches(criterion: &mut Criterion) {
     let seed = [7; 32]; // a test key
     let key = PrivateKey::from_ed25519_seed(&seed).unwrap();
-    let zone = Zone::parse(&format!(
-        "s._domainkey.example.org TXT \"{}\"",
-        key.public_record()
-    ))
-    .unwrap();
+    let zone = Zone::parse(&format!("s._domainkey.example.org TXT \"{}\"", key.public_record())).unwrap();
     let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
     for (name, size) in [("2k", 2 << 10), ("50k", 50 << 10), ("1m", 1 << 20)] {
         let body = gatepost_benches::prose(size);
         let head = b"From: ann@example.org\r\nTo: bob@example.org\r\nSubject: a bench\r\n\r\n";
         let message = [head.as_slice(), &body].concat();
         let (headers, at) = HeaderBlock::parse(&message, &HeaderLimits::default()).unwrap();
-        let mut signer = Signer::new(
-            Spec::new("example.org".parse().unwrap(), "s".parse().unwrap()),
-            headers,
-        )
-        .unwrap();
+        let mut signer = Signer::new(Spec::new("example.org".parse().unwrap(), "s".parse().unwrap()), headers).unwrap();
         signer.body(&message[at..]);
         let signed = [signer.finish().unwrap().sign(&key).unwrap().as_bytes(), &message].concat();
         let hash = digest(&SHA256, head);
@@ -49,9 +41,7 @@ fn benches(criterion: &mut Criterion) {
             bencher.iter(|| {
                 black_box(digest(&SHA256, black_box(&body)));
                 let public = UnparsedPublicKey::new(&ED25519, pair.public_key().as_ref());
-                public
-                    .verify(digest(&SHA256, head).as_ref(), signature.as_ref())
-                    .unwrap();
+                public.verify(digest(&SHA256, head).as_ref(), signature.as_ref()).unwrap();
             });
         });
         group.bench_function("gatepost", |bencher| {

@@ -9,13 +9,8 @@ use gatepost_wire::{Endpoint, Step};
 
 fn session(script: &[u8]) -> usize {
     let hostname = "mx.example".parse().unwrap();
-    let config = Config {
-        hostname,
-        profile: Profile::Mx,
-        starttls: true,
-        sasl: Default::default(),
-        limits: Limits::default(),
-    };
+    let config =
+        Config { hostname, profile: Profile::Mx, starttls: true, sasl: Default::default(), limits: Limits::default() };
     let mut server = Server::new(config, "nonce");
     let (mut chunks, mut octets) = (script.chunks(16 << 10), 0);
     loop {
@@ -38,12 +33,8 @@ fn benches(criterion: &mut Criterion) {
     let script = [head.as_slice(), &body, b".\r\nQUIT\r\n"].concat();
     let mut group = criterion.benchmark_group("smtp-session-50k");
     group.throughput(Throughput::Bytes(u64::try_from(script.len()).unwrap()));
-    group.bench_function("gatepost", |b| {
-        b.iter(|| assert_eq!(session(black_box(&script)), body.len()))
-    });
-    group.bench_function("floor-copy", |b| {
-        b.iter(|| black_box(black_box(&script).to_vec()))
-    });
+    group.bench_function("gatepost", |b| b.iter(|| assert_eq!(session(black_box(&script)), body.len())));
+    group.bench_function("floor-copy", |b| b.iter(|| black_box(black_box(&script).to_vec())));
     group.finish();
 }
 

@@ -16,11 +16,7 @@ use crate::request::{Error, Request};
 pub(crate) fn spf(request: &Request) -> Result<Value, Error> {
     let zone = request.zone()?;
     let query = spf_query(request)?;
-    let outcome = block_on(gatepost_spf::check(
-        &zone,
-        &query,
-        &gatepost_spf::Limits::default(),
-    ));
+    let outcome = block_on(gatepost_spf::check(&zone, &query, &gatepost_spf::Limits::default()));
     Ok(json!({
         "result": outcome.verdict.word(),
         "domain": outcome.domain.as_ref().map(Domain::as_str),
@@ -35,8 +31,7 @@ pub(crate) fn spf(request: &Request) -> Result<Value, Error> {
 }
 
 fn spf_query(request: &Request) -> Result<Query, Error> {
-    let query =
-        Query::mail_from(request.ip()?, request.text("mail_from")?, request.text("helo")?).at(request.now()?);
+    let query = Query::mail_from(request.ip()?, request.text("mail_from")?, request.text("helo")?).at(request.now()?);
     Ok(match request.optional_text("receiver")? {
         Some(receiver) => query.receiver(receiver),
         None => query,
@@ -61,8 +56,8 @@ fn dkim_limits(request: &Request) -> Result<gatepost_dkim::Limits, Error> {
 }
 
 fn split(message: &[u8]) -> Result<(HeaderBlock, &[u8]), Error> {
-    let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default())
-        .map_err(|error| Error::value("message", error))?;
+    let (headers, body) =
+        HeaderBlock::parse(message, &HeaderLimits::default()).map_err(|error| Error::value("message", error))?;
     Ok((headers, message.get(body..).unwrap_or_default()))
 }
 
@@ -99,19 +94,14 @@ pub(crate) fn dkim(request: &Request) -> Result<Value, Error> {
 }
 
 pub(crate) fn dkim_sign(request: &Request) -> Result<Value, Error> {
-    let name = |field| {
-        request
-            .text(field)
-            .and_then(|text| Domain::parse(text).map_err(|error| Error::value(field, error)))
-    };
+    let name =
+        |field| request.text(field).and_then(|text| Domain::parse(text).map_err(|error| Error::value(field, error)));
     let mut spec = Spec::new(name("domain")?, name("selector")?);
     spec.headers = request.texts("headers")?;
     if let Some(text) = request.optional_text("canonicalization")? {
         let expected = "simple or relaxed, or two of them with a slash between";
-        spec.canonicalization = Canonicalizations::parse(text).ok_or(Error::Type {
-            field: "canonicalization",
-            expected,
-        })?;
+        spec.canonicalization =
+            Canonicalizations::parse(text).ok_or(Error::Type { field: "canonicalization", expected })?;
     }
     spec.time = request.get("clock").map(|_| request.now()).transpose()?;
     let key = PrivateKey::from_pem(request.text("key")?).map_err(|error| Error::value("key", error))?;
@@ -131,11 +121,7 @@ pub(crate) fn dmarc(request: &Request) -> Result<Value, Error> {
     }
     let message = request.message()?;
     let (dkim, headers) = verify(request, &zone, &message)?;
-    let spf = block_on(gatepost_spf::check(
-        &zone,
-        &spf_query(request)?,
-        &gatepost_spf::Limits::default(),
-    ));
+    let spf = block_on(gatepost_spf::check(&zone, &spf_query(request)?, &gatepost_spf::Limits::default()));
     let authors = author::authors(&headers);
     let passed = Identifiers {
         spf: spf.passed().cloned(),
@@ -143,20 +129,15 @@ pub(crate) fn dmarc(request: &Request) -> Result<Value, Error> {
         undecided: !dkim.undecided().is_empty() || spf.verdict.word() == "temperror",
     };
     let outcome = judge(&zone, &authors, &passed);
-    let results = AuthResults::new("evaluate.invalid")
-        .with(spf.res_info())
-        .with_all(dkim.res_infos())
-        .with(outcome.res_info());
+    let results =
+        AuthResults::new("evaluate.invalid").with(spf.res_info()).with_all(dkim.res_infos()).with(outcome.res_info());
     let mut verdict = dmarc_verdict(&outcome);
     if let Value::Object(fields) = &mut verdict {
         fields.insert(
             "spf".into(),
             json!({"result": spf.verdict.word(), "domain": spf.domain.as_ref().map(Domain::as_str)}),
         );
-        fields.insert(
-            "dkim".into(),
-            json!({"result": dkim.word(), "signatures": signatures(&dkim)}),
-        );
+        fields.insert("dkim".into(), json!({"result": dkim.word(), "signatures": signatures(&dkim)}));
         fields.insert("authentication_results".into(), json!(results.to_string()));
     }
     Ok(verdict)
@@ -169,43 +150,20 @@ fn direct(request: &Request, dns: &dyn Resolver) -> Result<Value, Error> {
         Err(error) => return Err(Error::value("from_domain", error)),
     };
     let result = |value: &Value| value.get("result").and_then(Value::as_str).map(str::to_owned);
-    let domain = |value: &Value| {
-        value
-            .get("domain")
-            .and_then(Value::as_str)
-            .and_then(|text| Domain::parse(text).ok())
-    };
+    let domain = |value: &Value| value.get("domain").and_then(Value::as_str).and_then(|text| Domain::parse(text).ok());
     let is = |value: &Value, word: &str| result(value).as_deref() == Some(word);
     let spf = request.get("spf").cloned().unwrap_or_default();
-    let dkim: Vec<Value> = request
-        .get("dkim")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let dkim: Vec<Value> = request.get("dkim").and_then(Value::as_array).cloned().unwrap_or_default();
     let passed = Identifiers {
         spf: domain(&spf).filter(|_| is(&spf, "pass")),
-        dkim: dkim
-            .iter()
-            .filter(|one| is(one, "pass"))
-            .filter_map(domain)
-            .collect(),
+        dkim: dkim.iter().filter(|one| is(one, "pass")).filter_map(domain).collect(),
         undecided: is(&spf, "temperror") || dkim.iter().any(|one| is(one, "temperror")),
     };
     Ok(dmarc_verdict(&judge(dns, &authors, &passed)))
 }
 
-fn judge(
-    dns: &dyn Resolver,
-    authors: &Result<Authors, AuthorError>,
-    passed: &Identifiers,
-) -> gatepost_dmarc::Outcome {
-    block_on(gatepost_dmarc::check(
-        dns,
-        authors,
-        passed,
-        &gatepost_dmarc::Limits::default(),
-        Preset::Rfc9989,
-    ))
+fn judge(dns: &dyn Resolver, authors: &Result<Authors, AuthorError>, passed: &Identifiers) -> gatepost_dmarc::Outcome {
+    block_on(gatepost_dmarc::check(dns, authors, passed, &gatepost_dmarc::Limits::default(), Preset::Rfc9989))
 }
 
 fn dmarc_verdict(outcome: &gatepost_dmarc::Outcome) -> Value {
@@ -225,11 +183,7 @@ fn dmarc_verdict(outcome: &gatepost_dmarc::Outcome) -> Value {
 pub(crate) fn org_domain(request: &Request) -> Result<Value, Error> {
     let zone = request.zone()?;
     let domain = Domain::parse(request.text("domain")?).map_err(|error| Error::value("domain", error))?;
-    let (org, asked) = block_on(gatepost_dmarc::org_domain(
-        &zone,
-        &domain,
-        &gatepost_dmarc::Limits::default(),
-    ));
+    let (org, asked) = block_on(gatepost_dmarc::org_domain(&zone, &domain, &gatepost_dmarc::Limits::default()));
     let queries: Vec<String> = asked.iter().map(|question| question.name.to_string()).collect();
     match org {
         Ok(org) => Ok(json!({"org_domain": org.as_str(), "queries": queries})),

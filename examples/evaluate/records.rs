@@ -21,11 +21,7 @@ pub(crate) fn spf_record(request: &Request) -> Result<Value, Error> {
         Err(error) => return Ok(json!({"valid": false, "error": error.to_string(), "lint": []})),
     };
     let mut lint = Vec::new();
-    let asking = record
-        .directives
-        .iter()
-        .filter(|directive| directive.mechanism.asks_dns())
-        .count();
+    let asking = record.directives.iter().filter(|directive| directive.mechanism.asks_dns()).count();
     if asking + usize::from(record.redirect.is_some()) > 10 {
         lint.push(json!({"advice": "more than 10 terms cause look-ups: every evaluation that reaches them ends in permerror"}));
     }
@@ -35,9 +31,9 @@ pub(crate) fn spf_record(request: &Request) -> Result<Value, Error> {
             Mechanism::All if index + 1 < record.directives.len() => {
                 lint.push(json!({"span": span, "advice": "terms after `all` are never reached"}));
             }
-            Mechanism::Ptr(_) => lint.push(
-                json!({"span": span, "advice": "`ptr` is slow and should not be used (RFC 7208 §5.5)"}),
-            ),
+            Mechanism::Ptr(_) => {
+                lint.push(json!({"span": span, "advice": "`ptr` is slow and should not be used (RFC 7208 §5.5)"}))
+            }
             _ => {}
         }
     }
@@ -59,9 +55,7 @@ pub(crate) fn dkim_key(request: &Request) -> Result<Value, Error> {
 
 pub(crate) fn dkim_signature(request: &Request) -> Result<Value, Error> {
     let header = request.text("header")?;
-    let body = header
-        .split_once(':')
-        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("DKIM-Signature"));
+    let body = header.split_once(':').filter(|(name, _)| name.trim().eq_ignore_ascii_case("DKIM-Signature"));
     let body = body.map_or(header, |(_, body)| body);
     Ok(match Signature::parse(body.trim_end_matches(['\r', '\n'])) {
         Err(error) => invalid(error),
@@ -99,9 +93,7 @@ pub(crate) fn dmarc_record(request: &Request) -> Result<Value, Error> {
 
 pub(crate) fn auth_results(request: &Request) -> Result<Value, Error> {
     let header = request.text("header")?;
-    let named = header
-        .split_once(':')
-        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("Authentication-Results"));
+    let named = header.split_once(':').filter(|(name, _)| name.trim().eq_ignore_ascii_case("Authentication-Results"));
     let body = named.map_or(header, |(_, body)| body);
     let parsed = match authres::parse(body.trim_end_matches(['\r', '\n'])) {
         Ok(parsed) => parsed,
@@ -119,15 +111,13 @@ pub(crate) fn auth_results(request: &Request) -> Result<Value, Error> {
             json!({"method": info.method, "result": info.result, "reason": info.reason, "props": props})
         })
         .collect();
-    Ok(
-        json!({"valid": true, "authserv_id": parsed.authserv_id(), "version": parsed.version(), "results": results}),
-    )
+    Ok(json!({"valid": true, "authserv_id": parsed.authserv_id(), "version": parsed.version(), "results": results}))
 }
 
 pub(crate) fn strip_auth_results(request: &Request) -> Result<Value, Error> {
     let message = request.message()?;
-    let (headers, body) = HeaderBlock::parse(&message, &HeaderLimits::default())
-        .map_err(|error| Error::value("message", error))?;
+    let (headers, body) =
+        HeaderBlock::parse(&message, &HeaderLimits::default()).map_err(|error| Error::value("message", error))?;
     let stripped = strip(&headers, &[request.text("authserv_id")?]);
     let rest = message.get(headers.raw().len().min(body)..).unwrap_or_default();
     let message = [stripped.headers.as_slice(), rest].concat();
@@ -137,20 +127,15 @@ pub(crate) fn strip_auth_results(request: &Request) -> Result<Value, Error> {
 pub(crate) fn canonicalize(request: &Request) -> Result<Value, Error> {
     let which = |field: &'static str| {
         let word = request.text(field)?;
-        Canonicalization::from_word(word).ok_or(Error::Type {
-            field,
-            expected: "simple or relaxed",
-        })
+        Canonicalization::from_word(word).ok_or(Error::Type { field, expected: "simple or relaxed" })
     };
     let (header, body) = (which("header")?, which("body")?);
     let message = request.message()?;
-    let (headers, at) = HeaderBlock::parse(&message, &HeaderLimits::default())
-        .map_err(|error| Error::value("message", error))?;
+    let (headers, at) =
+        HeaderBlock::parse(&message, &HeaderLimits::default()).map_err(|error| Error::value("message", error))?;
     let mut out = Vec::new();
     match request.texts("headers")? {
-        None => headers
-            .fields()
-            .for_each(|field| canon::header(field, header, &mut out)),
+        None => headers.fields().for_each(|field| canon::header(field, header, &mut out)),
         Some(names) => canon::selected_headers(&headers, names.iter().map(String::as_str), header, &mut out),
     }
     let octets = message.get(at..).unwrap_or_default();

@@ -14,10 +14,7 @@ pub(crate) enum Error {
     #[error("`{0}` is missing")]
     Missing(&'static str),
     #[error("`{field}` must be {expected}")]
-    Type {
-        field: &'static str,
-        expected: &'static str,
-    },
+    Type { field: &'static str, expected: &'static str },
     #[error("`{field}`: {reason}")]
     Value { field: &'static str, reason: String },
     #[error("`{path}`: {reason}")]
@@ -29,10 +26,7 @@ pub(crate) enum Error {
 impl Error {
     /// An error of the value of `field`.
     pub(crate) fn value(field: &'static str, reason: impl ToString) -> Self {
-        Error::Value {
-            field,
-            reason: reason.to_string(),
-        }
+        Error::Value { field, reason: reason.to_string() }
     }
 }
 
@@ -44,10 +38,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(fields: Map<String, Value>, base: &Path) -> Self {
-        Request {
-            fields,
-            base: base.to_owned(),
-        }
+        Request { fields, base: base.to_owned() }
     }
 
     pub(crate) fn id(&self) -> Value {
@@ -67,10 +58,7 @@ impl Request {
         match self.get(field) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Error::Type {
-                field,
-                expected: "a string",
-            }),
+            Some(_) => Err(Error::Type { field, expected: "a string" }),
         }
     }
 
@@ -78,10 +66,7 @@ impl Request {
         match self.get(field) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
-            Some(_) => Err(Error::Type {
-                field,
-                expected: "true or false",
-            }),
+            Some(_) => Err(Error::Type { field, expected: "true or false" }),
         }
     }
 
@@ -92,11 +77,7 @@ impl Request {
             None => Ok(None),
             Some(Value::Array(items)) => items
                 .iter()
-                .map(|item| {
-                    item.as_str()
-                        .map(str::to_owned)
-                        .ok_or(Error::Type { field, expected })
-                })
+                .map(|item| item.as_str().map(str::to_owned).ok_or(Error::Type { field, expected }))
                 .collect::<Result<_, _>>()
                 .map(Some),
             Some(_) => Err(Error::Type { field, expected }),
@@ -113,15 +94,11 @@ impl Request {
             return Err(Error::Type { field, expected });
         };
         let pair = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-        map.iter()
-            .map(|entry| pair(entry).ok_or(Error::Type { field, expected }))
-            .collect()
+        map.iter().map(|entry| pair(entry).ok_or(Error::Type { field, expected })).collect()
     }
 
     pub(crate) fn ip(&self) -> Result<IpAddr, Error> {
-        self.text("ip")?
-            .parse()
-            .map_err(|error| Error::value("ip", error))
+        self.text("ip")?.parse().map_err(|error| Error::value("ip", error))
     }
 
     /// `clock` in Unix seconds, else the real time.
@@ -129,13 +106,8 @@ impl Request {
         match self.get("clock") {
             None => Ok(SystemTime::now()),
             Some(clock) => {
-                let seconds = clock.as_u64().ok_or(Error::Type {
-                    field: "clock",
-                    expected: "Unix seconds",
-                })?;
-                UNIX_EPOCH
-                    .checked_add(Duration::from_secs(seconds))
-                    .ok_or(Error::value("clock", "out of range"))
+                let seconds = clock.as_u64().ok_or(Error::Type { field: "clock", expected: "Unix seconds" })?;
+                UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).ok_or(Error::value("clock", "out of range"))
             }
         }
     }
@@ -163,10 +135,7 @@ impl Request {
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Error> {
         let full = self.base.join(path);
-        std::fs::read(full).map_err(|error| Error::File {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
+        std::fs::read(full).map_err(|error| Error::File { path: path.to_owned(), reason: error.to_string() })
     }
 }
 

@@ -17,21 +17,12 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
         None | Some("mx") => Profile::Mx,
         Some("submission") => Profile::Submission,
         Some(_) => {
-            return Err(Error::Type {
-                field: "mode",
-                expected: "mx or submission",
-            });
+            return Err(Error::Type { field: "mode", expected: "mx or submission" });
         }
     };
     let tls = request.flag("tls")?;
     let hostname = Domain::parse("mx.example.test").map_err(|error| Error::value("hostname", error))?;
-    let config = Config {
-        hostname,
-        profile,
-        starttls: true,
-        sasl: Policy::default(),
-        limits: Limits::default(),
-    };
+    let config = Config { hostname, profile, starttls: true, sasl: Policy::default(), limits: Limits::default() };
     let mut session = Session {
         server: Server::new(config, "evaluatenonce"),
         users: Users(request.pairs("users")?),
@@ -43,9 +34,7 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
         closed: false,
     };
     if tls {
-        session
-            .server
-            .secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+        session.server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
     }
     session.run();
     for piece in octets(request)? {
@@ -77,9 +66,7 @@ impl Session {
                 Step::Write(octets) => self.replies.push_str(&String::from_utf8_lossy(&octets)),
                 Step::Event(event) => self.event(event),
                 Step::Read(_) => return,
-                Step::StartTls => self
-                    .server
-                    .secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256")),
+                Step::StartTls => self.server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256")),
                 Step::Close => {
                     self.closed = true;
                     return;
@@ -101,26 +88,18 @@ impl Session {
                 self.server.accept();
             }
             Event::Recipient(recipient) if self.is_local(&recipient.path) => {
-                let to = recipient
-                    .path
-                    .mailbox()
-                    .map_or_else(|| "Postmaster".to_owned(), ToString::to_string);
+                let to = recipient.path.mailbox().map_or_else(|| "Postmaster".to_owned(), ToString::to_string);
                 if let Some(Value::Array(list)) = self.open.get_mut("to") {
                     list.push(json!(to));
                 }
                 self.server.accept();
             }
-            Event::Recipient(_) => self
-                .server
-                .refuse(&Reply::permanent(550, "5.7.1", "relaying denied")),
+            Event::Recipient(_) => self.server.refuse(&Reply::permanent(550, "5.7.1", "relaying denied")),
             Event::Data(octets) => self.message.extend_from_slice(&octets),
             Event::EndOfData => {
                 let mut message = std::mem::take(&mut self.open);
                 if let Value::Object(fields) = &mut message {
-                    fields.insert(
-                        "data_base64".into(),
-                        json!(base64::encode(std::mem::take(&mut self.message))),
-                    );
+                    fields.insert("data_base64".into(), json!(base64::encode(std::mem::take(&mut self.message))));
                 }
                 self.messages.push(message);
                 self.server.accept();
@@ -136,9 +115,7 @@ impl Session {
         let Some(mailbox) = path.mailbox() else {
             return true;
         };
-        mailbox
-            .domain()
-            .is_some_and(|domain| local.iter().any(|l| Domain::parse(l).as_ref() == Ok(domain)))
+        mailbox.domain().is_some_and(|domain| local.iter().any(|l| Domain::parse(l).as_ref() == Ok(domain)))
     }
 }
 
@@ -149,11 +126,7 @@ impl Users {
     fn answer(&self, question: &Question) -> Answer {
         let known = |user: &str| self.0.iter().find(|(name, _)| name == user);
         match question {
-            Question::Password {
-                user,
-                authzid: None,
-                password,
-            } => match known(user) {
+            Question::Password { user, authzid: None, password } => match known(user) {
                 Some((_, right)) if Secret::new(right.as_bytes()) == *password => {
                     Answer::Grant(Identity { user: user.clone() })
                 }
@@ -180,16 +153,9 @@ impl Users {
 pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
     use gatepost_pop3::server as pop3;
     let users = Users(request.pairs("users")?);
-    let maildrop: Vec<Vec<u8>> = request
-        .texts("maildrop")?
-        .unwrap_or_default()
-        .iter()
-        .map(|text| crate::request::crlf(text))
-        .collect();
-    let config = pop3::Config {
-        stls: true,
-        ..Default::default()
-    };
+    let maildrop: Vec<Vec<u8>> =
+        request.texts("maildrop")?.unwrap_or_default().iter().map(|text| crate::request::crlf(text)).collect();
+    let config = pop3::Config { stls: true, ..Default::default() };
     let mut server = pop3::Server::new(config, "evaluatenonce");
     if request.flag("tls")? {
         server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
@@ -206,10 +172,7 @@ pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
                 server.end();
             }
             Step::Event(pop3::Event::Top(index, lines)) => {
-                server.message(gatepost_pop3::top(
-                    maildrop.get(index).map(Vec::as_slice).unwrap_or_default(),
-                    lines,
-                ));
+                server.message(gatepost_pop3::top(maildrop.get(index).map(Vec::as_slice).unwrap_or_default(), lines));
                 server.end();
             }
             Step::Event(pop3::Event::Commit(indices)) => {
@@ -241,21 +204,9 @@ fn entries(maildrop: &[Vec<u8>]) -> Vec<gatepost_pop3::server::Entry> {
 /// The script's pieces: each character is one octet.
 fn octets(request: &Request) -> Result<Vec<Vec<u8>>, Error> {
     let pieces = request.texts("script")?.ok_or(Error::Missing("script"))?;
-    let piece = |text: &String| {
-        text.chars()
-            .map(|c| u8::try_from(u32::from(c)).ok())
-            .collect::<Option<Vec<u8>>>()
-    };
+    let piece = |text: &String| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>();
     let expected = "characters from U+0000 to U+00FF";
-    pieces
-        .iter()
-        .map(|text| {
-            piece(text).ok_or(Error::Type {
-                field: "script",
-                expected,
-            })
-        })
-        .collect()
+    pieces.iter().map(|text| piece(text).ok_or(Error::Type { field: "script", expected })).collect()
 }
 
 /// The server's side of one exchange, as if over TLS.
@@ -290,9 +241,7 @@ pub(crate) fn sasl(request: &Request) -> Result<Value, Error> {
     }
     // SCRAM itself ends with the server's signature; that the client acknowledges it is the profile's (RFC 4954 §4)
     match mechanism.step(Input::Response(b"")) {
-        Turn::Done(Ok(identity)) => {
-            Ok(json!({"challenges": challenges, "result": "pass", "identity": identity.user}))
-        }
+        Turn::Done(Ok(identity)) => Ok(json!({"challenges": challenges, "result": "pass", "identity": identity.user})),
         _ => Ok(json!({"challenges": challenges, "result": "incomplete"})),
     }
 }

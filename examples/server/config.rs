@@ -97,10 +97,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn at(place: impl std::fmt::Display, reason: impl std::fmt::Display) -> Self {
-        Failure::At {
-            place: place.to_string(),
-            reason: reason.to_string(),
-        }
+        Failure::At { place: place.to_string(), reason: reason.to_string() }
     }
 
     pub(crate) fn file(path: &Path, reason: impl std::fmt::Display) -> Self {
@@ -144,8 +141,7 @@ impl Config {
     }
 
     pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        Policy::from_word(&self.policy)
-            .ok_or_else(|| Failure::at("policy", "expected record, quarantine or reject"))
+        Policy::from_word(&self.policy).ok_or_else(|| Failure::at("policy", "expected record, quarantine or reject"))
     }
 
     pub(crate) fn port(&self, port: u16) -> Result<u16, Failure> {

@@ -32,22 +32,12 @@ pub(crate) fn prepare(config: &Config) -> Result<Demo, Failure> {
     let key = dkim_key(&data.join("dkim.pem"))?;
     let (certificate, certificate_key) = certificate(config)?;
     let zone_file = zone(config, &key)?;
-    Ok(Demo {
-        users,
-        users_file,
-        passwords,
-        key,
-        certificate,
-        certificate_key,
-        zone_file,
-    })
+    Ok(Demo { users, users_file, passwords, key, certificate, certificate_key, zone_file })
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut octets = [0; N];
-    SystemRandom::new()
-        .fill(&mut octets)
-        .map_err(|_| Failure::at("system", "no randomness"))?;
+    SystemRandom::new().fill(&mut octets).map_err(|_| Failure::at("system", "no randomness"))?;
     Ok(octets)
 }
 
@@ -55,14 +45,8 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
 fn write_private(path: &Path, text: &[u8]) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path);
-    file.and_then(|mut file| file.write_all(text))
-        .map_err(|error| Failure::file(path, error))
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text)).map_err(|error| Failure::file(path, error))
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
@@ -75,9 +59,7 @@ fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
 
 fn secret(path: &Path) -> Result<Secret, Failure> {
     if let Some(text) = read_if_there(path)? {
-        return base64::decode(text.trim())
-            .map(Secret::new)
-            .map_err(|error| Failure::file(path, error));
+        return base64::decode(text.trim()).map(Secret::new).map_err(|error| Failure::file(path, error));
     }
     let octets = random::<32>()?;
     write_private(path, base64::encode(octets).as_bytes())?;
@@ -89,19 +71,14 @@ type MadeUsers = (Users, PathBuf, Vec<(String, String)>);
 /// The users' file. When it is made, two users get random passwords, which are kept beside it for the demo.
 fn users(config: &Config, secret: Secret) -> Result<MadeUsers, Failure> {
     let given = !config.users.as_os_str().is_empty();
-    let path = if given {
-        config.users.clone()
-    } else {
-        config.data.join("users")
-    };
+    let path = if given { config.users.clone() } else { config.data.join("users") };
     let remembered = config.data.join("demo-passwords");
     let mut passwords = Vec::new();
     if !given && !path.exists() {
         let users = Users::new(secret.clone());
         let mut text = String::new();
         for name in ["alice", "bob"] {
-            let mailbox =
-                Mailbox::new(name, config.domain()?).map_err(|error| Failure::at("domain", error))?;
+            let mailbox = Mailbox::new(name, config.domain()?).map_err(|error| Failure::at("domain", error))?;
             let password: String = base64::encode(random::<12>()?).replace(['+', '/'], "x");
             users.add(&mailbox, &Secret::new(password.as_bytes()), &random::<16>()?);
             text += &format!("{mailbox} {password}\n");
@@ -111,11 +88,8 @@ fn users(config: &Config, secret: Secret) -> Result<MadeUsers, Failure> {
     }
     if !given {
         let text = read_if_there(&remembered)?.unwrap_or_default();
-        passwords = text
-            .lines()
-            .filter_map(|line| line.split_once(' '))
-            .map(|(n, p)| (n.to_owned(), p.to_owned()))
-            .collect();
+        passwords =
+            text.lines().filter_map(|line| line.split_once(' ')).map(|(n, p)| (n.to_owned(), p.to_owned())).collect();
     }
     let users = Users::open(&path, secret).map_err(|error| Failure::file(&path, error))?;
     Ok((users, path, passwords))
@@ -126,15 +100,9 @@ fn dkim_key(path: &Path) -> Result<PrivateKey, Failure> {
     let pem = match read_if_there(path)? {
         Some(pem) => pem,
         None => {
-            let head = [
-                0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
-                0x20,
-            ];
+            let head = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
             let der = [head.as_slice(), &random::<32>()?].concat();
-            let pem = format!(
-                "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-                base64::encode(der)
-            );
+            let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", base64::encode(der));
             write_private(path, pem.as_bytes())?;
             pem
         }
@@ -147,19 +115,10 @@ fn certificate(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
     if !config.certificate.as_os_str().is_empty() {
         return Ok((config.certificate.clone(), config.key.clone()));
     }
-    let (certificate, key) = (
-        config.data.join("certificate.pem"),
-        config.data.join("certificate-key.pem"),
-    );
+    let (certificate, key) = (config.data.join("certificate.pem"), config.data.join("certificate-key.pem"));
     if !certificate.exists() || !key.exists() {
-        let names = vec![
-            config.hostname.clone(),
-            "localhost".to_owned(),
-            "127.0.0.1".to_owned(),
-            "::1".to_owned(),
-        ];
-        let made =
-            rcgen::generate_simple_self_signed(names).map_err(|error| Failure::file(&certificate, error))?;
+        let names = vec![config.hostname.clone(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).map_err(|error| Failure::file(&certificate, error))?;
         write_private(&key, made.signing_key.serialize_pem().as_bytes())?;
         fs::write(&certificate, made.cert.pem()).map_err(|error| Failure::file(&certificate, error))?;
     }
@@ -182,13 +141,7 @@ fn zone(config: &Config, key: &PrivateKey) -> Result<PathBuf, Failure> {
 
 /// The records to publish.
 pub(crate) fn records(config: &Config, key: &PrivateKey) -> String {
-    let Config {
-        domain,
-        hostname,
-        selector,
-        bind,
-        ..
-    } = config;
+    let Config { domain, hostname, selector, bind, .. } = config;
     let family = if bind.is_ipv4() { "ip4" } else { "ip6" };
     let kind = if bind.is_ipv4() { "A" } else { "AAAA" };
     format!(

@@ -25,10 +25,7 @@ const PORTS: [(Service, u16); 5] = [
 ];
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
     let flags = Flags::parse();
     match Config::read(&flags).and_then(|config| run(&flags, &config)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,19 +47,13 @@ fn run(flags: &Flags, config: &Config) -> Result<(), Failure> {
     let introduction = introduction(config, &demo)?;
     runtime.block_on(async {
         let (users, users_file) = (demo.users.clone(), demo.users_file.clone());
-        let handle = server(config, demo)?
-            .start()
-            .await
-            .map_err(|error| Failure::at("start", error))?;
+        let handle = server(config, demo)?.start().await.map_err(|error| Failure::at("start", error))?;
         println!("{introduction}\nready");
         let reload = || match users.reload(&users_file) {
             Ok(()) => tracing::info!("users and certificate were read again"),
             Err(error) => tracing::error!(%error, "the users stay as they were"),
         };
-        handle
-            .until_signal(reload)
-            .await
-            .map_err(|error| Failure::at("signals", error))
+        handle.until_signal(reload).await.map_err(|error| Failure::at("signals", error))
     })
 }
 
@@ -85,9 +76,7 @@ fn server(config: &Config, demo: Demo) -> Result<Server, Failure> {
         .limits(limits);
     for (service, port) in PORTS {
         let address = SocketAddr::new(config.bind, config.port(port)?);
-        server = server
-            .listen(service, address)
-            .map_err(|error| Failure::at("listen", error))?;
+        server = server.listen(service, address).map_err(|error| Failure::at("listen", error))?;
     }
     Ok(server)
 }
@@ -102,30 +91,19 @@ fn resolver(config: &Config, demo: &Demo) -> Result<Arc<dyn Resolver>, Failure> 
         },
     };
     let text = std::fs::read_to_string(&path).map_err(|error| Failure::file(&path, error))?;
-    Ok(Arc::new(
-        Zone::parse(&text).map_err(|error| Failure::file(&path, error))?,
-    ))
+    Ok(Arc::new(Zone::parse(&text).map_err(|error| Failure::file(&path, error))?))
 }
 
 fn network(resolver: Result<SystemResolver, ConfigError>) -> Result<Arc<dyn Resolver>, Failure> {
-    Ok(Arc::new(
-        resolver.map_err(|error| Failure::at("resolver", error))?,
-    ))
+    Ok(Arc::new(resolver.map_err(|error| Failure::at("resolver", error))?))
 }
 
 /// What was made, and what to do with it.
 fn introduction(config: &Config, demo: &Demo) -> Result<String, Failure> {
-    let absolute = |path: &std::path::Path| {
-        std::path::absolute(path)
-            .unwrap_or_else(|_| path.to_owned())
-            .display()
-            .to_string()
-    };
+    let absolute =
+        |path: &std::path::Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let certificate = absolute(&demo.certificate);
-    let mut out = format!(
-        "{} serves {}\n\nUsers and passwords\n",
-        config.hostname, config.domain
-    );
+    let mut out = format!("{} serves {}\n\nUsers and passwords\n", config.hostname, config.domain);
     for (name, password) in &demo.passwords {
         out += &format!("  {name}  {password}\n");
     }
@@ -134,11 +112,7 @@ fn introduction(config: &Config, demo: &Demo) -> Result<String, Failure> {
     }
     out += "\nPorts\n";
     for (service, port) in PORTS {
-        out += &format!(
-            "  {:<12} {}\n",
-            service.name(),
-            SocketAddr::new(config.bind, config.port(port)?)
-        );
+        out += &format!("  {:<12} {}\n", service.name(), SocketAddr::new(config.bind, config.port(port)?));
     }
     out += &format!("\nCertificate\n  {certificate}\n\nDNS records to publish\n");
     for line in demo::records(config, &demo.key).lines() {
@@ -150,12 +124,7 @@ fn introduction(config: &Config, demo: &Demo) -> Result<String, Failure> {
     Ok(out)
 }
 
-fn curl_lines(
-    config: &Config,
-    certificate: &str,
-    alice: (&str, &str),
-    bob: (&str, &str),
-) -> Result<String, Failure> {
+fn curl_lines(config: &Config, certificate: &str, alice: (&str, &str), bob: (&str, &str)) -> Result<String, Failure> {
     let port = |index: usize| PORTS.get(index).map_or(Ok(0), |(_, port)| config.port(*port));
     let message = |from: &str, to: &str, subject: &str| {
         format!("printf 'From: <{from}>\\r\\nTo: <{to}>\\r\\nSubject: {subject}\\r\\n\\r\\nHello.\\r\\n'")

@@ -20,20 +20,10 @@ fn from_cargo() -> Rows {
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let published = |package: &&serde_json::Value| !package["publish"].is_array();
-    metadata["packages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(published)
-        .map(row)
-        .collect()
+    metadata["packages"].as_array().unwrap().iter().filter(published).map(row).collect()
 }
 
 fn row(package: &serde_json::Value) -> (String, (BTreeSet<String>, BTreeSet<String>)) {
@@ -47,36 +37,21 @@ fn row(package: &serde_json::Value) -> (String, (BTreeSet<String>, BTreeSet<Stri
         };
     }
     let name = package["name"].as_str().unwrap();
-    (
-        name.strip_prefix("gatepost-").unwrap_or(name).to_owned(),
-        (ours, foreign),
-    )
+    (name.strip_prefix("gatepost-").unwrap_or(name).to_owned(), (ours, foreign))
 }
 
 fn from_document() -> Rows {
     let text = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     let list = |cell: &str| -> BTreeSet<String> {
-        cell.split_whitespace()
-            .filter(|word| *word != "–")
-            .map(str::to_owned)
-            .collect()
+        cell.split_whitespace().filter(|word| *word != "–").map(str::to_owned).collect()
     };
-    let section = text
-        .split("## Crates and arrows")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
+    let section = text.split("## Crates and arrows").nth(1).unwrap().split("```").next().unwrap();
     section
         .lines()
         .filter(|line| line.starts_with("| `"))
         .map(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-            (
-                cells[1].trim_matches('`').to_owned(),
-                (list(cells[2]), list(cells[3])),
-            )
+            (cells[1].trim_matches('`').to_owned(), (list(cells[2]), list(cells[3])))
         })
         .collect()
 }
@@ -92,12 +67,7 @@ fn document_and_manifests_show_the_same_arrows() {
         .iter()
         .map(|(name, (ours, foreign))| format!("| `{name}` | {} | {} |", cell(ours), cell(foreign)))
         .collect();
-    assert_eq!(
-        cargo,
-        document,
-        "docs/architecture.md should say:\n{}\n",
-        expected.join("\n")
-    );
+    assert_eq!(cargo, document, "docs/architecture.md should say:\n{}\n", expected.join("\n"));
 }
 
 #[test]
@@ -106,10 +76,7 @@ fn walls_stand() {
     let policies = ["spf", "dkim", "dmarc"];
     for policy in policies {
         for other in policies {
-            assert!(
-                !rows[policy].0.contains(other),
-                "{policy} must not depend on {other}"
-            );
+            assert!(!rows[policy].0.contains(other), "{policy} must not depend on {other}");
         }
     }
     for wire in ["pop3", "sasl", "smtp", "wire"] {
@@ -125,28 +92,15 @@ fn walls_stand() {
             ("hickory-resolver", vec!["resolver"]),
         ];
         for (package, rooms) in rooms {
-            assert!(
-                !foreign.contains(package) || rooms.contains(&name.as_str()),
-                "{name} names {package}"
-            );
+            assert!(!foreign.contains(package) || rooms.contains(&name.as_str()), "{name} names {package}");
         }
     }
 }
 
 #[test]
 fn only_crypto_files_name_ring_and_protocol_crates_do_no_io() {
-    let forbidden = [
-        "std::net::Tcp",
-        "std::fs",
-        "SystemTime::now",
-        "Instant::now",
-        "thread::spawn",
-        "tracing::",
-    ];
-    for name in from_cargo()
-        .into_keys()
-        .filter(|name| !["gatepost", "resolver"].contains(&name.as_str()))
-    {
+    let forbidden = ["std::net::Tcp", "std::fs", "SystemTime::now", "Instant::now", "thread::spawn", "tracing::"];
+    for name in from_cargo().into_keys().filter(|name| !["gatepost", "resolver"].contains(&name.as_str())) {
         for (path, text) in sources(&root().join("crates").join(&name).join("src")) {
             let code: Vec<&str> = text
                 .split("#[cfg(test)]")
@@ -156,11 +110,7 @@ fn only_crypto_files_name_ring_and_protocol_crates_do_no_io() {
                 .collect();
             let code = code.join("\n");
             let names_ring = code.contains("ring::") && code.replace("String::", "").contains("ring::");
-            assert!(
-                path.ends_with("crypto.rs") || !names_ring,
-                "{} names ring",
-                path.display()
-            );
+            assert!(path.ends_with("crypto.rs") || !names_ring, "{} names ring", path.display());
             for word in forbidden {
                 assert!(!code.contains(word), "{} has {word}", path.display());
             }

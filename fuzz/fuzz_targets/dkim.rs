@@ -7,9 +7,7 @@ use std::{sync::Arc, time::UNIX_EPOCH};
 fn verify(message: &[u8], chunk: usize) -> Option<Outcome> {
     let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default()).ok()?;
     let mut verifier = Verifier::new(Arc::new(headers), &Limits::default());
-    message[body..]
-        .chunks(chunk)
-        .for_each(|chunk| verifier.body(chunk));
+    message[body..].chunks(chunk).for_each(|chunk| verifier.body(chunk));
     Some(block_on(verifier.finish().results(&Zone::new(), UNIX_EPOCH)))
 }
 libfuzzer_sys::fuzz_target!(|message: &[u8]| {

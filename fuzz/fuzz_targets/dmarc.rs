@@ -6,10 +6,5 @@ use gatepost_syntax::Domain;
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let _ = Record::parse(text).map(|record| record.requests());
     let Ok(domain) = Domain::parse(text) else { return };
-    assert!(
-        block_on(org_domain(&Zone::new(), &domain, &Limits::default()))
-            .1
-            .len()
-            <= 8
-    );
+    assert!(block_on(org_domain(&Zone::new(), &domain, &Limits::default())).1.len() <= 8);
 });

@@ -5,13 +5,7 @@ libfuzzer_sys::fuzz_target!(|message: &[u8]| {
     let Ok((headers, body)) = HeaderBlock::parse(message, &HeaderLimits::default()) else {
         return;
     };
-    assert_eq!(
-        headers
-            .fields()
-            .flat_map(|field| field.raw().to_vec())
-            .collect::<Vec<u8>>(),
-        headers.raw()
-    );
+    assert_eq!(headers.fields().flat_map(|field| field.raw().to_vec()).collect::<Vec<u8>>(), headers.raw());
     let mut splitter = Splitter::new(&HeaderLimits::default());
     let ended = message
         .iter()

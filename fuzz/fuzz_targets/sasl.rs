@@ -5,10 +5,7 @@ libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     for name in offered(&Policy::default(), true) {
         let mut server = mechanism(name, &Policy::default(), true, "nonce").unwrap();
         for message in octets.split(|octet| *octet == b'|') {
-            assert!(!matches!(
-                server.step(Input::Response(message)),
-                Turn::Done(Ok(_))
-            ));
+            assert!(!matches!(server.step(Input::Response(message)), Turn::Done(Ok(_))));
         }
     }
 });

@@ -4,11 +4,8 @@ use gatepost_sasl::{PlainClient, Secret};
 use gatepost_smtp::client::{Client, Config, Event};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    let mut client = Client::new(Config {
-        name: "c.example".parse().unwrap(),
-        require_tls: true,
-        limits: Default::default(),
-    });
+    let mut client =
+        Client::new(Config { name: "c.example".parse().unwrap(), require_tls: true, limits: Default::default() });
     let (mut chunks, mut tls) = (input.split_inclusive(|octet| *octet == b'\n'), false);
     for _ in 0..2000 {
         match client.poll() {

@@ -6,13 +6,7 @@ use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 fn run(input: &[u8], chunk: usize, profile: Profile) -> (Vec<u8>, Vec<u8>) {
     let hostname = "mx.example".parse().unwrap();
     let mut server = Server::new(
-        Config {
-            hostname,
-            profile,
-            starttls: true,
-            sasl: Default::default(),
-            limits: Limits::default(),
-        },
+        Config { hostname, profile, starttls: true, sasl: Default::default(), limits: Limits::default() },
         "n",
     );
     let (mut said, mut data, mut chunks) = (Vec::new(), Vec::new(), input.chunks(chunk));
@@ -37,10 +31,7 @@ fn run(input: &[u8], chunk: usize, profile: Profile) -> (Vec<u8>, Vec<u8>) {
 }
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     // where STARTTLS is answered depends on what is behind it in the buffer: that is its purpose
-    let starttls = input
-        .to_ascii_uppercase()
-        .windows(8)
-        .any(|window| window == b"STARTTLS");
+    let starttls = input.to_ascii_uppercase().windows(8).any(|window| window == b"STARTTLS");
     for profile in [Profile::Mx, Profile::Submission] {
         let whole = run(input, usize::MAX, profile);
         assert!(starttls || run(input, 1, profile) == whole);

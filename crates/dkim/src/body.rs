@@ -60,17 +60,8 @@ impl Sink {
 impl Hasher {
     pub(crate) fn new(need: Need) -> Self {
         let left = need.length.unwrap_or(u64::MAX);
-        let sink = Sink {
-            digest: Digest::new(need.hash),
-            buffer: Vec::with_capacity(BUFFER),
-            left,
-            total: 0,
-        };
-        Hasher {
-            need,
-            body: Body::new(need.canonicalization),
-            sink,
-        }
+        let sink = Sink { digest: Digest::new(need.hash), buffer: Vec::with_capacity(BUFFER), left, total: 0 };
+        Hasher { need, body: Body::new(need.canonicalization), sink }
     }
 
     pub(crate) fn need(&self) -> Need {
@@ -86,10 +77,6 @@ impl Hasher {
         let sink = &mut self.sink;
         self.body.finish(&mut |run| sink.write(run));
         self.sink.digest.update(&self.sink.buffer);
-        BodyHash {
-            need: self.need,
-            digest: self.sink.digest.finish(),
-            total: self.sink.total,
-        }
+        BodyHash { need: self.need, digest: self.sink.digest.finish(), total: self.sink.total }
     }
 }

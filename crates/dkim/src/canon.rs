@@ -23,9 +23,7 @@ impl Canonicalization {
 
     /// The canonicalization of a word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Canonicalization::Simple, Canonicalization::Relaxed]
-            .into_iter()
-            .find(|c| c.word() == word)
+        [Canonicalization::Simple, Canonicalization::Relaxed].into_iter().find(|c| c.word() == word)
     }
 }
 
@@ -114,13 +112,7 @@ impl Body {
     /// Before the first octet.
     pub fn new(canonicalization: Canonicalization) -> Self {
         let relaxed = canonicalization == Canonicalization::Relaxed;
-        Body {
-            relaxed,
-            line_ends: 0,
-            cr: false,
-            white: false,
-            wrote: false,
-        }
+        Body { relaxed, line_ends: 0, cr: false, white: false, wrote: false }
     }
 
     /// Takes a chunk and gives canonical octets to `out`. Only CRLF is a line end; a bare CR or LF is an ordinary octet.
@@ -163,8 +155,7 @@ impl Body {
         }
         let mut from = 0;
         loop {
-            let Some(found) = memchr::memchr3(b' ', b'\t', b'\r', octets.get(from..).unwrap_or_default())
-            else {
+            let Some(found) = memchr::memchr3(b' ', b'\t', b'\r', octets.get(from..).unwrap_or_default()) else {
                 return octets.len();
             };
             let at = from + found;

@@ -43,16 +43,12 @@ pub(crate) fn verify_rsa(hash: Hash, pkcs1: &[u8], message: &[u8], signature: &[
         Hash::Sha1 => &signature::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
         Hash::Sha256 => &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
     };
-    UnparsedPublicKey::new(algorithm, pkcs1)
-        .verify(message, signature)
-        .is_ok()
+    UnparsedPublicKey::new(algorithm, pkcs1).verify(message, signature).is_ok()
 }
 
 /// Ed25519 over the SHA-256 of the message (RFC 8463 §3).
 pub(crate) fn verify_ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&signature::ED25519, key)
-        .verify(&sha256(message), signature)
-        .is_ok()
+    UnparsedPublicKey::new(&signature::ED25519, key).verify(&sha256(message), signature).is_ok()
 }
 
 /// A private key that ring can sign with.
@@ -71,15 +67,11 @@ impl Signer {
     }
 
     pub(crate) fn ed25519_pkcs8(der: &[u8]) -> Option<Self> {
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
-            .ok()
-            .map(Signer::Ed25519)
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(Signer::Ed25519)
     }
 
     pub(crate) fn ed25519_seed(seed: &[u8; 32]) -> Option<Self> {
-        Ed25519KeyPair::from_seed_unchecked(seed)
-            .ok()
-            .map(Signer::Ed25519)
+        Ed25519KeyPair::from_seed_unchecked(seed).ok().map(Signer::Ed25519)
     }
 
     /// PKCS#1 for RSA, 32 octets for Ed25519.
@@ -95,13 +87,7 @@ impl Signer {
             Signer::Rsa(key) => {
                 let mut out = vec![0; key.public().modulus_len()];
                 // ring blinds with randomness of the system; the signature itself is deterministic
-                key.sign(
-                    &signature::RSA_PKCS1_SHA256,
-                    &SystemRandom::new(),
-                    message,
-                    &mut out,
-                )
-                .ok()?;
+                key.sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut out).ok()?;
                 Some(out)
             }
             Signer::Ed25519(key) => Some(key.sign(&sha256(message)).as_ref().to_vec()),

@@ -19,10 +19,7 @@ const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 
 pub(crate) fn rsa_key(der: &[u8]) -> Option<RsaKey> {
     let pkcs1 = unwrap_spki(der).unwrap_or(der);
     let bits = modulus_bits(pkcs1)?;
-    Some(RsaKey {
-        pkcs1: pkcs1.to_vec(),
-        bits,
-    })
+    Some(RsaKey { pkcs1: pkcs1.to_vec(), bits })
 }
 
 fn unwrap_spki(der: &[u8]) -> Option<&[u8]> {
@@ -56,9 +53,7 @@ fn positive(integer: &[u8]) -> Option<&[u8]> {
 }
 
 fn only(der: &[u8], tag: u8) -> Option<&[u8]> {
-    element(der, tag)
-        .filter(|(_, rest)| rest.is_empty())
-        .map(|(content, _)| content)
+    element(der, tag).filter(|(_, rest)| rest.is_empty()).map(|(content, _)| content)
 }
 
 /// One element of this tag: its content, and what follows.
@@ -76,10 +71,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         }
         0x82 => {
             let (octets, rest) = rest.split_first_chunk::<2>()?;
-            (
-                Some(usize::from(u16::from_be_bytes(*octets))).filter(|length| *length > 0xff)?,
-                rest,
-            )
+            (Some(usize::from(u16::from_be_bytes(*octets))).filter(|length| *length > 0xff)?, rest)
         }
         _ => return None,
     };
@@ -90,10 +82,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 pub(crate) fn spki(pkcs1: &[u8]) -> Vec<u8> {
     let algorithm = [wrapped(OID, RSA_ENCRYPTION), vec![NULL, 0]].concat();
     let key = [&[0], pkcs1].concat();
-    wrapped(
-        SEQUENCE,
-        &[wrapped(SEQUENCE, &algorithm), wrapped(BIT_STRING, &key)].concat(),
-    )
+    wrapped(SEQUENCE, &[wrapped(SEQUENCE, &algorithm), wrapped(BIT_STRING, &key)].concat())
 }
 
 fn wrapped(tag: u8, content: &[u8]) -> Vec<u8> {

@@ -53,18 +53,12 @@ impl PrivateKey {
 
     /// An Ed25519 key from 32 secret random octets.
     pub fn from_ed25519_seed(seed: &[u8; 32]) -> Result<Self, PrivateKeyError> {
-        Signer::ed25519_seed(seed)
-            .map(PrivateKey)
-            .ok_or(PrivateKeyError::Key)
+        Signer::ed25519_seed(seed).map(PrivateKey).ok_or(PrivateKeyError::Key)
     }
 
     /// The TXT record to publish at `selector._domainkey.domain`.
     pub fn public_record(&self) -> String {
-        format!(
-            "v=DKIM1; k={}; p={}",
-            self.algorithm().key_word(),
-            base64::encode(self.public_key())
-        )
+        format!("v=DKIM1; k={}; p={}", self.algorithm().key_word(), base64::encode(self.public_key()))
     }
 
     /// SubjectPublicKeyInfo for RSA, as is universal practice; the raw octets for Ed25519 (RFC 8463 §4.2).

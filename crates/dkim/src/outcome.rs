@@ -245,10 +245,7 @@ impl Outcome {
 
     /// The domains of signatures that could not be decided for now.
     pub fn undecided(&self) -> Vec<Domain> {
-        let undecided = self
-            .signatures
-            .iter()
-            .filter(|one| matches!(one.verdict, Verdict::TempError(_)));
+        let undecided = self.signatures.iter().filter(|one| matches!(one.verdict, Verdict::TempError(_)));
         undecided.filter_map(|one| one.domain.clone()).collect()
     }
 
@@ -269,27 +266,16 @@ impl Explain for Outcome {
         }
         root.children(self.signatures.iter().map(|one| {
             let name = |name: &Option<Domain>| name.as_ref().map_or("?".to_owned(), Domain::to_string);
-            let line = format!(
-                "d={} s={} → {}",
-                name(&one.domain),
-                name(&one.selector),
-                one.verdict.word()
-            );
+            let line = format!("d={} s={} → {}", name(&one.domain), name(&one.selector), one.verdict.word());
             let mut outline = Outline::new(line);
             if let Some(algorithm) = one.algorithm {
-                let bits = one
-                    .key_bits
-                    .map_or(String::new(), |bits| format!(", key of {bits} bits"));
+                let bits = one.key_bits.map_or(String::new(), |bits| format!(", key of {bits} bits"));
+                outline = outline.child(Outline::new(format!("{}{bits}", algorithm.word())).cite(6376, "3.3"));
                 outline =
-                    outline.child(Outline::new(format!("{}{bits}", algorithm.word())).cite(6376, "3.3"));
-                outline = outline
-                    .child(Outline::new(format!("signs {}", one.signed_headers.join(":"))).cite(6376, "5.4"));
+                    outline.child(Outline::new(format!("signs {}", one.signed_headers.join(":"))).cite(6376, "5.4"));
             }
             let (rfc, section) = one.verdict.section();
-            let reason = one
-                .verdict
-                .reason()
-                .unwrap_or("body hash and signature are right".into());
+            let reason = one.verdict.reason().unwrap_or("body hash and signature are right".into());
             outline.child(Outline::new(reason).cite(rfc, section))
         }))
     }

@@ -64,15 +64,11 @@ impl KeyRecord {
             }
         }
         let list = |name: &str| -> Option<Vec<String>> {
-            tags.value(name)
-                .map(|value| value.split(':').map(|item| item.trim().to_owned()).collect())
+            tags.value(name).map(|value| value.split(':').map(|item| item.trim().to_owned()).collect())
         };
         let flags = list("t").unwrap_or_default();
         Ok(KeyRecord {
-            key: public_key(
-                tags.value("k").unwrap_or("rsa"),
-                tags.value("p").ok_or(RecordError::NoKey)?,
-            )?,
+            key: public_key(tags.value("k").unwrap_or("rsa"), tags.value("p").ok_or(RecordError::NoKey)?)?,
             hashes: list("h"),
             services: list("s").unwrap_or_else(|| vec!["*".to_owned()]),
             testing: flags.iter().any(|flag| flag == "y"),
@@ -106,16 +102,12 @@ impl KeyRecord {
 
     /// Whether the record is for e-mail (`s=`).
     pub fn serves_email(&self) -> bool {
-        self.services
-            .iter()
-            .any(|service| service == "*" || service.eq_ignore_ascii_case("email"))
+        self.services.iter().any(|service| service == "*" || service.eq_ignore_ascii_case("email"))
     }
 
     /// Whether `h=` lets an algorithm's hash be used.
     pub fn allows(&self, algorithm: Algorithm) -> bool {
-        self.hashes
-            .as_ref()
-            .is_none_or(|hashes| hashes.iter().any(|hash| hash == algorithm.hash_word()))
+        self.hashes.as_ref().is_none_or(|hashes| hashes.iter().any(|hash| hash == algorithm.hash_word()))
     }
 }
 
@@ -131,9 +123,5 @@ fn public_key(kind: &str, p: &str) -> Result<PublicKey, RecordError> {
         return der::rsa_key(&key).map(PublicKey::Rsa).ok_or(RecordError::Key);
     }
     // RFC 8463 §4.2: the raw 32 octets
-    if key.len() == 32 {
-        Ok(PublicKey::Ed25519(key))
-    } else {
-        Err(RecordError::Key)
-    }
+    if key.len() == 32 { Ok(PublicKey::Ed25519(key)) } else { Err(RecordError::Key) }
 }

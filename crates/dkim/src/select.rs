@@ -16,9 +16,7 @@ pub(crate) fn signed_fields<'a>(
 ) {
     let mut left: HashMap<String, Vec<Field<'_>>> = HashMap::new();
     for field in headers.fields() {
-        left.entry(field.name().to_ascii_lowercase())
-            .or_default()
-            .push(field);
+        left.entry(field.name().to_ascii_lowercase()).or_default().push(field);
     }
     for name in names {
         if let Some(field) = left.get_mut(&name.to_ascii_lowercase()).and_then(Vec::pop) {
@@ -38,8 +36,7 @@ pub(crate) fn unsigned_signature(
     let body = [before.unwrap_or_default(), after.unwrap_or_default()].concat();
     match canonicalization {
         Canonicalization::Simple => {
-            let front =
-                field.raw().len() - field.body().len() - usize::from(field.raw().ends_with(b"\r\n")) * 2;
+            let front = field.raw().len() - field.body().len() - usize::from(field.raw().ends_with(b"\r\n")) * 2;
             out.extend_from_slice(field.raw().get(..front).unwrap_or_default());
             out.extend_from_slice(&body);
         }

@@ -34,10 +34,7 @@ pub struct Spec {
 impl Spec {
     /// A spec with the defaults.
     pub fn new(domain: Domain, selector: Domain) -> Self {
-        let relaxed = Canonicalizations {
-            header: Canonicalization::Relaxed,
-            body: Canonicalization::Relaxed,
-        };
+        let relaxed = Canonicalizations { header: Canonicalization::Relaxed, body: Canonicalization::Relaxed };
         Spec {
             domain,
             selector,
@@ -111,9 +108,7 @@ pub struct Signer {
 
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signer")
-            .field("spec", &self.spec)
-            .finish_non_exhaustive()
+        f.debug_struct("Signer").field("spec", &self.spec).finish_non_exhaustive()
     }
 }
 
@@ -131,27 +126,14 @@ impl Signer {
         if !names.iter().any(|name| name.eq_ignore_ascii_case("From")) {
             return Err(SignError::FromNotSigned);
         }
-        let need = Need {
-            canonicalization: spec.canonicalization.body,
-            hash: Hash::Sha256,
-            length: None,
-        };
-        Ok(Signer {
-            spec,
-            names,
-            headers,
-            hasher: Hasher::new(need),
-            previous: 0,
-            bare: false,
-        })
+        let need = Need { canonicalization: spec.canonicalization.body, hash: Hash::Sha256, length: None };
+        Ok(Signer { spec, names, headers, hasher: Hasher::new(need), previous: 0, bare: false })
     }
 
     /// Takes the next octets of the body.
     pub fn body(&mut self, chunk: &[u8]) {
         for at in memchr::memchr2_iter(b'\r', b'\n', chunk) {
-            let before = at
-                .checked_sub(1)
-                .map_or(Some(self.previous), |before| chunk.get(before).copied());
+            let before = at.checked_sub(1).map_or(Some(self.previous), |before| chunk.get(before).copied());
             let after = chunk.get(at + 1);
             self.bare |= match chunk.get(at) {
                 Some(b'\n') => before != Some(b'\r'),
@@ -171,22 +153,14 @@ impl Signer {
             return Err(SignError::BareLineEnd);
         }
         let body_hash = base64::encode(self.hasher.finish().digest);
-        Ok(Draft {
-            spec: self.spec,
-            names: self.names,
-            headers: self.headers,
-            body_hash,
-        })
+        Ok(Draft { spec: self.spec, names: self.names, headers: self.headers, body_hash })
     }
 }
 
 fn default_names(headers: &HeaderBlock) -> Vec<String> {
     let mut names = Vec::new();
     for name in OVERSIGNED {
-        names.extend(std::iter::repeat_n(
-            name.to_owned(),
-            headers.named(name).count() + 1,
-        ));
+        names.extend(std::iter::repeat_n(name.to_owned(), headers.named(name).count() + 1));
     }
     for name in ALSO_SIGNED {
         names.extend(std::iter::repeat_n(name.to_owned(), headers.named(name).count()));
@@ -216,19 +190,9 @@ impl Draft {
         let unsigned = self.field(algorithm);
         let mut out = Vec::with_capacity(4096);
         let canonicalization = self.spec.canonicalization.header;
-        select::signed_fields(
-            &self.headers,
-            self.names.iter().map(String::as_str),
-            canonicalization,
-            &mut out,
-        );
+        select::signed_fields(&self.headers, self.names.iter().map(String::as_str), canonicalization, &mut out);
         // the draft has no b= value: nothing is to be emptied
-        select::unsigned_signature(
-            Field::new(unsigned.as_bytes()),
-            &(0..0),
-            canonicalization,
-            &mut out,
-        );
+        select::unsigned_signature(Field::new(unsigned.as_bytes()), &(0..0), canonicalization, &mut out);
         out
     }
 

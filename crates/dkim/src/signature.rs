@@ -31,34 +31,20 @@ impl Algorithm {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::RsaSha1, Self::RsaSha256, Self::Ed25519Sha256]
-            .into_iter()
-            .find(|algorithm| algorithm.word() == word)
+        [Self::RsaSha1, Self::RsaSha256, Self::Ed25519Sha256].into_iter().find(|algorithm| algorithm.word() == word)
     }
 
     pub(crate) fn hash(self) -> Hash {
-        if self == Algorithm::RsaSha1 {
-            Hash::Sha1
-        } else {
-            Hash::Sha256
-        }
+        if self == Algorithm::RsaSha1 { Hash::Sha1 } else { Hash::Sha256 }
     }
 
     pub(crate) fn hash_word(self) -> &'static str {
-        if self == Algorithm::RsaSha1 {
-            "sha1"
-        } else {
-            "sha256"
-        }
+        if self == Algorithm::RsaSha1 { "sha1" } else { "sha256" }
     }
 
     /// The `k=` of its keys.
     pub(crate) fn key_word(self) -> &'static str {
-        if self == Algorithm::Ed25519Sha256 {
-            "ed25519"
-        } else {
-            "rsa"
-        }
+        if self == Algorithm::Ed25519Sha256 { "ed25519" } else { "rsa" }
     }
 }
 
@@ -154,19 +140,12 @@ impl Signature {
         let b = need("b")?;
         let signature = octets(b, "b")?;
         let body_hash = octets(need("bh")?, "bh")?;
-        let domain = domain(need("d")?, "d")
-            .filter(|d| d.label_count() > 1)
-            .ok_or(SignatureError::Malformed("d"))?;
+        let domain = domain(need("d")?, "d").filter(|d| d.label_count() > 1).ok_or(SignatureError::Malformed("d"))?;
         let headers = header_names(need("h")?)?;
         let selector = domain_of_selector(need("s")?)?;
-        let canonicalization = tags
-            .value("c")
-            .map_or(Some(Canonicalizations::default()), Canonicalizations::parse);
+        let canonicalization = tags.value("c").map_or(Some(Canonicalizations::default()), Canonicalizations::parse);
         let identity = tags.value("i").map(str::to_owned);
-        let identity_domain = identity
-            .as_deref()
-            .map(|i| identity_domain(i, &domain))
-            .transpose()?;
+        let identity_domain = identity.as_deref().map(|i| identity_domain(i, &domain)).transpose()?;
         let methods = tags.value("q").unwrap_or("dns/txt");
         if !methods.split(':').any(|method| method.trim() == "dns/txt") {
             return Err(SignatureError::QueryMethod);
@@ -188,10 +167,7 @@ impl Signature {
             length: number(tags.value("l"), "l")?,
             timestamp,
             expiration,
-            b_span: tags
-                .get("b")
-                .map(|tag| tag.value_span.clone())
-                .unwrap_or_default(),
+            b_span: tags.get("b").map(|tag| tag.value_span.clone()).unwrap_or_default(),
             b_prefix: b.chars().filter(|c| !c.is_whitespace()).take(8).collect(),
         })
     }
@@ -206,11 +182,7 @@ fn octets(value: &str, name: &'static str) -> Result<Vec<u8>, SignatureError> {
 
 /// A domain without a trailing dot; what DNS would misread was never one (RFC 6376 §3.5).
 fn domain(value: &str, _name: &'static str) -> Option<Domain> {
-    if value.ends_with('.') {
-        None
-    } else {
-        Domain::parse(value).ok()
-    }
+    if value.ends_with('.') { None } else { Domain::parse(value).ok() }
 }
 
 fn domain_of_selector(value: &str) -> Result<Domain, SignatureError> {
@@ -218,18 +190,11 @@ fn domain_of_selector(value: &str) -> Result<Domain, SignatureError> {
 }
 
 fn header_names(value: &str) -> Result<Vec<String>, SignatureError> {
-    let names: Vec<String> = value
-        .split(':')
-        .take(MAX_HEADERS + 1)
-        .map(|name| name.trim().to_owned())
-        .collect();
+    let names: Vec<String> = value.split(':').take(MAX_HEADERS + 1).map(|name| name.trim().to_owned()).collect();
     if names.len() > MAX_HEADERS {
         return Err(SignatureError::ManyHeaders);
     }
-    if names
-        .iter()
-        .any(|name| name.is_empty() || !name.bytes().all(|octet| octet.is_ascii_graphic()))
-    {
+    if names.iter().any(|name| name.is_empty() || !name.bytes().all(|octet| octet.is_ascii_graphic())) {
         return Err(SignatureError::Malformed("h"));
     }
     if names.iter().any(|name| name.eq_ignore_ascii_case("from")) {
@@ -242,20 +207,12 @@ fn header_names(value: &str) -> Result<Vec<String>, SignatureError> {
 fn identity_domain(identity: &str, domain: &Domain) -> Result<Domain, SignatureError> {
     let (_, host) = identity.rsplit_once('@').ok_or(SignatureError::Malformed("i"))?;
     let host = Domain::parse(host).map_err(|_| SignatureError::Malformed("i"))?;
-    if host.is_or_below(domain) {
-        Ok(host)
-    } else {
-        Err(SignatureError::Identity)
-    }
+    if host.is_or_below(domain) { Ok(host) } else { Err(SignatureError::Identity) }
 }
 
 /// Digits; what is larger than any clock or message is taken as the largest number (RFC 6376 §3.5).
 fn number(value: Option<&str>, name: &'static str) -> Result<Option<u64>, SignatureError> {
     let Some(value) = value else { return Ok(None) };
     let digits = (1..=76).contains(&value.len()) && value.bytes().all(|octet| octet.is_ascii_digit());
-    if digits {
-        Ok(Some(value.parse().unwrap_or(u64::MAX)))
-    } else {
-        Err(SignatureError::Malformed(name))
-    }
+    if digits { Ok(Some(value.parse().unwrap_or(u64::MAX))) } else { Err(SignatureError::Malformed(name)) }
 }

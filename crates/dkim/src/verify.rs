@@ -71,24 +71,14 @@ impl Verifier {
     /// Reads the signatures and prepares the body hashes that they need, each once.
     pub fn new(headers: Arc<HeaderBlock>, limits: &Limits) -> Self {
         let mut candidates: Vec<Candidate> = Vec::new();
-        for (index, field) in headers
-            .fields()
-            .enumerate()
-            .filter(|(_, field)| field.is("DKIM-Signature"))
-        {
+        for (index, field) in headers.fields().enumerate().filter(|(_, field)| field.is("DKIM-Signature")) {
             // beyond the cap fields are only counted, not read
             let parsed = match field.text() {
-                Some(text) if candidates.len() < limits.signatures.saturating_mul(10) => {
-                    Signature::parse(text)
-                }
+                Some(text) if candidates.len() < limits.signatures.saturating_mul(10) => Signature::parse(text),
                 Some(_) => Err(SignatureError::Long),
                 None => Err(SignatureError::NotUtf8),
             };
-            candidates.push(Candidate {
-                field: index,
-                parsed,
-                evaluated: false,
-            });
+            candidates.push(Candidate { field: index, parsed, evaluated: false });
         }
         choose(&headers, &mut candidates, limits);
         let mut hashers: Vec<Hasher> = Vec::new();
@@ -105,12 +95,7 @@ impl Verifier {
                 hashers.push(Hasher::new(need));
             }
         }
-        Verifier {
-            headers,
-            limits: limits.clone(),
-            candidates,
-            hashers,
-        }
+        Verifier { headers, limits: limits.clone(), candidates, hashers }
     }
 
     /// The questions that [`Finished::results`] will ask, each once: a driver may warm its cache while the body arrives.
@@ -134,20 +119,13 @@ impl Verifier {
     /// The body has ended.
     pub fn finish(self) -> Finished {
         let hashes = self.hashers.into_iter().map(Hasher::finish).collect();
-        Finished {
-            headers: self.headers,
-            limits: self.limits,
-            candidates: self.candidates,
-            hashes,
-        }
+        Finished { headers: self.headers, limits: self.limits, candidates: self.candidates, hashes }
     }
 }
 
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Verifier")
-            .field("signatures", &self.candidates.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Verifier").field("signatures", &self.candidates.len()).finish_non_exhaustive()
     }
 }
 
@@ -157,11 +135,7 @@ fn choose(headers: &HeaderBlock, candidates: &mut [Candidate], limits: &Limits) 
     let aligned = |candidate: &Candidate| {
         let domains = authors.as_ref().map(author::Authors::domains).unwrap_or_default();
         let signer = candidate.parsed.as_ref().ok().map(|signature| &signature.domain);
-        signer.is_some_and(|signer| {
-            domains
-                .iter()
-                .any(|a| a.is_or_below(signer) || signer.is_or_below(a))
-        })
+        signer.is_some_and(|signer| domains.iter().any(|a| a.is_or_below(signer) || signer.is_or_below(a)))
     };
     let mut left = limits.signatures;
     for wanted in [true, false] {
@@ -196,9 +170,7 @@ pub struct Finished {
 
 impl std::fmt::Debug for Finished {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Finished")
-            .field("signatures", &self.candidates.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Finished").field("signatures", &self.candidates.len()).finish_non_exhaustive()
     }
 }
 
@@ -211,9 +183,7 @@ impl Finished {
             let mut outcome = describe(candidate);
             outcome.verdict = match &candidate.parsed {
                 Err(error) => Verdict::Neutral(Neutral::Signature(error.clone())),
-                Ok(_) if !candidate.evaluated => Verdict::Policy(Policy::TooMany {
-                    limit: self.limits.signatures,
-                }),
+                Ok(_) if !candidate.evaluated => Verdict::Policy(Policy::TooMany { limit: self.limits.signatures }),
                 Ok(signature) => match self.before_the_key(signature, now) {
                     Some(verdict) => verdict,
                     None => {
@@ -283,16 +253,11 @@ impl Finished {
         }
         let need = need_of(signature);
         let Some(hash) = self.hashes.iter().find(|hash| hash.need == need) else {
-            return Verdict::Policy(Policy::TooMany {
-                limit: self.limits.body_hashes,
-            });
+            return Verdict::Policy(Policy::TooMany { limit: self.limits.body_hashes });
         };
         let covered = signature.length.unwrap_or(hash.total);
         if covered > hash.total {
-            return Verdict::PermError(PermError::LongLength {
-                length: covered,
-                total: hash.total,
-            });
+            return Verdict::PermError(PermError::LongLength { length: covered, total: hash.total });
         }
         if hash.digest != signature.body_hash {
             return Verdict::Fail(Fail::BodyHash);
@@ -301,10 +266,7 @@ impl Finished {
             return Verdict::Fail(Fail::Signature);
         }
         if covered < hash.total && !self.limits.allow_partial_body {
-            return Verdict::Policy(Policy::PartialBody {
-                covered,
-                total: hash.total,
-            });
+            return Verdict::Policy(Policy::PartialBody { covered, total: hash.total });
         }
         Verdict::Pass
     }
@@ -319,12 +281,9 @@ impl Finished {
         select::signed_fields(&self.headers, names, canonicalization, &mut signed);
         select::unsigned_signature(field, &signature.b_span, canonicalization, &mut signed);
         match key {
-            PublicKey::Rsa(key) => crypto::verify_rsa(
-                signature.algorithm.hash(),
-                &key.pkcs1,
-                &signed,
-                &signature.signature,
-            ),
+            PublicKey::Rsa(key) => {
+                crypto::verify_rsa(signature.algorithm.hash(), &key.pkcs1, &signed, &signature.signature)
+            }
             PublicKey::Ed25519(key) => crypto::verify_ed25519(key, &signed, &signature.signature),
             PublicKey::Revoked => false,
         }
@@ -354,10 +313,7 @@ async fn keys_of(
     known: &mut Vec<(Name, Result<Vec<Txt>, LookupError>)>,
 ) -> Result<Vec<Txt>, Verdict> {
     let name = key_name(signature).ok_or(Verdict::PermError(PermError::LongName))?;
-    let kept = known
-        .iter()
-        .find(|(kept, _)| *kept == name)
-        .map(|(_, keys)| keys.clone());
+    let kept = known.iter().find(|(kept, _)| *kept == name).map(|(_, keys)| keys.clone());
     let keys = match kept {
         Some(keys) => keys,
         None => {

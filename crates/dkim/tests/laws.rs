@@ -1,11 +1,5 @@
 //! Laws: the streaming canonicalizer is the plain one at every cut; what is signed verifies, and nothing else does.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -40,14 +34,7 @@ fn reference(body: &[u8], relaxed: bool) -> Vec<u8> {
     if lines.is_empty() {
         return if relaxed { Vec::new() } else { b"\r\n".to_vec() };
     }
-    lines
-        .iter()
-        .flat_map(|line| {
-            line.chars()
-                .map(|c| u8::try_from(u32::from(c)).unwrap())
-                .chain(*b"\r\n")
-        })
-        .collect()
+    lines.iter().flat_map(|line| line.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).chain(*b"\r\n")).collect()
 }
 
 #[test]
@@ -55,20 +42,13 @@ fn every_short_body_at_every_cut() {
     let alphabet = [b'a', b' ', b'\t', b'\r', b'\n'];
     let mut bodies: Vec<Vec<u8>> = vec![Vec::new()];
     for _ in 0..6 {
-        bodies.extend(
-            bodies
-                .clone()
-                .iter()
-                .flat_map(|body| alphabet.map(|octet| [body.as_slice(), &[octet]].concat())),
-        );
+        bodies
+            .extend(bodies.clone().iter().flat_map(|body| alphabet.map(|octet| [body.as_slice(), &[octet]].concat())));
         bodies.sort();
         bodies.dedup();
     }
     for body in bodies {
-        for (canonicalization, relaxed) in [
-            (Canonicalization::Simple, false),
-            (Canonicalization::Relaxed, true),
-        ] {
+        for (canonicalization, relaxed) in [(Canonicalization::Simple, false), (Canonicalization::Relaxed, true)] {
             let wanted = reference(&body, relaxed);
             for cut in 0..=body.len() {
                 let mut out = Vec::new();
@@ -84,31 +64,17 @@ fn every_short_body_at_every_cut() {
 
 #[test]
 fn empty_bodies_have_the_known_hashes() {
-    assert_eq!(
-        canon::body_hash(b"", Canonicalization::Simple),
-        "frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY="
-    );
-    assert_eq!(
-        canon::body_hash(b"", Canonicalization::Relaxed),
-        "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
-    );
+    assert_eq!(canon::body_hash(b"", Canonicalization::Simple), "frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=");
+    assert_eq!(canon::body_hash(b"", Canonicalization::Relaxed), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
 }
 
 fn sign(message: &[u8]) -> (Vec<u8>, Zone) {
     let key = PrivateKey::from_ed25519_seed(&[7; 32]).unwrap(); // a test key
     let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default()).unwrap();
-    let mut signer = Signer::new(
-        Spec::new("example.org".parse().unwrap(), "s".parse().unwrap()),
-        headers,
-    )
-    .unwrap();
+    let mut signer = Signer::new(Spec::new("example.org".parse().unwrap(), "s".parse().unwrap()), headers).unwrap();
     signer.body(&message[body..]);
     let field = signer.finish().unwrap().sign(&key).unwrap();
-    let zone = Zone::parse(&format!(
-        "s._domainkey.example.org TXT \"{}\"",
-        key.public_record()
-    ))
-    .unwrap();
+    let zone = Zone::parse(&format!("s._domainkey.example.org TXT \"{}\"", key.public_record())).unwrap();
     ([field.as_bytes(), message].concat(), zone)
 }
 

@@ -1,11 +1,5 @@
 //! Signed messages of other implementations, and canonicalization vectors.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,11 +15,7 @@ fn folder() -> Option<PathBuf> {
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
     let path = Path::new(&folder).to_owned();
     if !path.is_dir() {
-        assert!(
-            std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(),
-            "{} is missing",
-            path.display()
-        );
+        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
         println!("conformance suites not run: {} missing", path.display());
         return None;
     }
@@ -33,31 +23,18 @@ fn folder() -> Option<PathBuf> {
 }
 
 fn lines(path: &Path) -> Vec<Value> {
-    std::fs::read_to_string(path)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn verify(message: &[u8], zone: &Zone, clock: u64, limits: &Limits, chunk: usize) -> Outcome {
     let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default()).unwrap();
     let mut verifier = Verifier::new(Arc::new(headers), limits);
-    message[body..]
-        .chunks(chunk)
-        .for_each(|chunk| verifier.body(chunk));
-    block_on(
-        verifier
-            .finish()
-            .results(zone, UNIX_EPOCH + Duration::from_secs(clock)),
-    )
+    message[body..].chunks(chunk).for_each(|chunk| verifier.body(chunk));
+    block_on(verifier.finish().results(zone, UNIX_EPOCH + Duration::from_secs(clock)))
 }
 
 fn accepts(expected: &Value, got: &str) -> bool {
-    expected == got
-        || expected
-            .as_array()
-            .is_some_and(|list| list.iter().any(|value| value == got))
+    expected == got || expected.as_array().is_some_and(|list| list.iter().any(|value| value == got))
 }
 
 #[test]
@@ -69,25 +46,16 @@ fn signed_messages() {
     let mut weak = strict.clone();
     weak.allow_sha1 = true;
     for suite in ["dkim-rfc", "dkim-gen", "dkim-opendkim"] {
-        let zone =
-            Zone::from_json(&std::fs::read_to_string(folder.join(suite).join("dns.json")).unwrap()).unwrap();
+        let zone = Zone::from_json(&std::fs::read_to_string(folder.join(suite).join("dns.json")).unwrap()).unwrap();
         let (mut right, mut wrong) = (0, Vec::new());
         for case in lines(&folder.join(suite).join("cases.jsonl")) {
-            let message =
-                std::fs::read(folder.join(suite).join(case["input"]["file"].as_str().unwrap())).unwrap();
+            let message = std::fs::read(folder.join(suite).join(case["input"]["file"].as_str().unwrap())).unwrap();
             let clock = case["clock"].as_u64().unwrap_or(1_741_082_500);
             let whole = verify(&message, &zone, clock, &strict, usize::MAX);
-            assert_eq!(
-                whole,
-                verify(&message, &zone, clock, &strict, 3),
-                "{}: chunking",
-                case["id"]
-            );
+            assert_eq!(whole, verify(&message, &zone, clock, &strict, 3), "{}: chunking", case["id"]);
             let weakly = verify(&message, &zone, clock, &weak, usize::MAX);
             let expect = &case["expect"];
-            let weak_right = expect["result_if_weak_allowed"]
-                .as_str()
-                .is_none_or(|wanted| wanted == weakly.word());
+            let weak_right = expect["result_if_weak_allowed"].as_str().is_none_or(|wanted| wanted == weakly.word());
             if accepts(&expect["result"], whole.word()) && weak_right {
                 right += 1;
             } else {

@@ -21,26 +21,15 @@ pub async fn check(
         Err(error) => return Outcome::new(Verdict::PermError(PermError::Author(error.clone())), None),
     };
     if domains.len() > limits.authors {
-        return Outcome::new(
-            Verdict::PermError(PermError::ManyAuthors { count: domains.len() }),
-            None,
-        );
+        return Outcome::new(Verdict::PermError(PermError::ManyAuthors { count: domains.len() }), None);
     }
     let mut worst: Option<Outcome> = None;
     for author in domains {
         let discovery = discover(dns, author, passed, limits).await;
         let outcome = evaluate(&discovery, passed, preset);
-        if worst
-            .as_ref()
-            .is_none_or(|worst| severity(&outcome) > severity(worst))
-        {
+        if worst.as_ref().is_none_or(|worst| severity(&outcome) > severity(worst)) {
             worst = Some(outcome);
         }
     }
-    worst.unwrap_or_else(|| {
-        Outcome::new(
-            Verdict::PermError(PermError::Author(AuthorError::NoAddress)),
-            None,
-        )
-    })
+    worst.unwrap_or_else(|| Outcome::new(Verdict::PermError(PermError::Author(AuthorError::NoAddress)), None))
 }

@@ -20,11 +20,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            queries: 8,
-            authors: 4,
-            identifiers: 10,
-        }
+        Limits { queries: 8, authors: 4, identifiers: 10 }
     }
 }
 
@@ -43,18 +39,8 @@ pub struct Discovery {
 }
 
 /// Asks all that is needed to evaluate.
-pub async fn discover(
-    dns: &dyn Resolver,
-    author: &Domain,
-    passed: &Identifiers,
-    limits: &Limits,
-) -> Discovery {
-    let mut asking = Asking {
-        dns,
-        limits,
-        known: Vec::new(),
-        trail: Vec::new(),
-    };
+pub async fn discover(dns: &dyn Resolver, author: &Domain, passed: &Identifiers, limits: &Limits) -> Discovery {
+    let mut asking = Asking { dns, limits, known: Vec::new(), trail: Vec::new() };
     let mut discovery = Discovery {
         author: author.clone(),
         policy: Ok(None),
@@ -76,12 +62,7 @@ pub async fn org_domain(
     domain: &Domain,
     limits: &Limits,
 ) -> (Result<Domain, LookupError>, Vec<Question>) {
-    let mut asking = Asking {
-        dns,
-        limits,
-        known: Vec::new(),
-        trail: Vec::new(),
-    };
+    let mut asking = Asking { dns, limits, known: Vec::new(), trail: Vec::new() };
     let org = asking.walk(domain).await.map(|walk| org_of(domain, &walk));
     let questions = asking.trail.into_iter().filter_map(|step| match step {
         Step::Asked { question, .. } => Some(question),
@@ -109,10 +90,7 @@ impl Asking<'_> {
         if needs_org {
             let walk = self.walk(&author).await?;
             let org = org_of(&author, &walk);
-            self.trail.push(Step::Walked {
-                from: author.clone(),
-                org_domain: org.clone(),
-            });
+            self.trail.push(Step::Walked { from: author.clone(), org_domain: org.clone() });
             let at_org = walk.iter().find(|(name, _)| *name == org);
             let at_psd = walk.iter().find(|(_, record)| record.psd == Psd::Yes);
             discovery.policy = Ok(match own {
@@ -137,19 +115,13 @@ impl Asking<'_> {
     /// Walks for each identifier that is not the author domain itself and may be aligned relaxed.
     async fn identifier_orgs(&mut self, discovery: &mut Discovery, record: &Record, passed: &Identifiers) {
         for (identifier, strict) in identifiers(record, passed).take(self.limits.identifiers) {
-            let known = discovery
-                .identifier_orgs
-                .iter()
-                .any(|(domain, _)| domain == identifier);
+            let known = discovery.identifier_orgs.iter().any(|(domain, _)| domain == identifier);
             if strict || *identifier == discovery.author || known {
                 continue;
             }
             let org = self.walk(identifier).await.map(|walk| org_of(identifier, &walk));
             if let Ok(org) = &org {
-                self.trail.push(Step::Walked {
-                    from: identifier.clone(),
-                    org_domain: org.clone(),
-                });
+                self.trail.push(Step::Walked { from: identifier.clone(), org_domain: org.clone() });
             }
             discovery.identifier_orgs.push((identifier.clone(), org));
         }
@@ -190,25 +162,18 @@ impl Asking<'_> {
         let records = match self.dns.txt(&name).await {
             Ok(found) => found.records,
             Err(error) => {
-                self.trail.push(Step::Asked {
-                    question,
-                    found: Err(error),
-                });
+                self.trail.push(Step::Asked { question, found: Err(error) });
                 return Err(error);
             }
         };
-        let mut valid = records
-            .iter()
-            .filter_map(|txt| txt.as_str())
-            .filter_map(|text| Some((text, Record::parse(text).ok()?)));
+        let mut valid =
+            records.iter().filter_map(|txt| txt.as_str()).filter_map(|text| Some((text, Record::parse(text).ok()?)));
         let found = match (valid.next(), valid.next()) {
             (Some(one), None) => Some(one),
             _ => None,
         };
-        self.trail.push(Step::Asked {
-            question,
-            found: Ok(found.as_ref().map(|(text, _)| gatepost_syntax::escape(text))),
-        });
+        self.trail
+            .push(Step::Asked { question, found: Ok(found.as_ref().map(|(text, _)| gatepost_syntax::escape(text))) });
         let record = found.map(|(_, record)| record);
         self.known.push((domain.clone(), record.clone()));
         Ok(record)
@@ -216,38 +181,25 @@ impl Asking<'_> {
 
     /// Whether a domain exists: anything but NXDOMAIN (RFC 9989 §4.7, `np`; RFC 8020).
     async fn exists(&mut self, domain: &Domain) -> Result<bool, LookupError> {
-        let exists = self
-            .dns
-            .txt(&Name::from(domain))
-            .await
-            .map(|found| !found.nxdomain)?;
+        let exists = self.dns.txt(&Name::from(domain)).await.map(|found| !found.nxdomain)?;
         self.trail.push(Step::Exists(exists));
         Ok(exists)
     }
 }
 
 fn needs_walks(author: &Domain, own: Option<&Record>, passed: &Identifiers) -> bool {
-    own.is_some_and(|record| {
-        identifiers(record, passed).any(|(identifier, strict)| !strict && identifier != author)
-    })
+    own.is_some_and(|record| identifiers(record, passed).any(|(identifier, strict)| !strict && identifier != author))
 }
 
 /// The identifiers, each with whether it must be identical.
-pub(crate) fn identifiers<'a>(
-    record: &'a Record,
-    passed: &'a Identifiers,
-) -> impl Iterator<Item = (&'a Domain, bool)> {
+pub(crate) fn identifiers<'a>(record: &'a Record, passed: &'a Identifiers) -> impl Iterator<Item = (&'a Domain, bool)> {
     let spf = passed.spf.iter().map(|domain| (domain, record.strict_spf));
     spf.chain(passed.dkim.iter().map(|domain| (domain, record.strict_dkim)))
 }
 
 /// The next name of a walk: one label less, or, from a start of 8 labels and more, the 7 right-most (RFC 9989 §4.10, step 4).
 fn above(domain: &Domain, is_start: bool) -> Option<Domain> {
-    let drop = if is_start {
-        domain.label_count().saturating_sub(7).max(1)
-    } else {
-        1
-    };
+    let drop = if is_start { domain.label_count().saturating_sub(7).max(1) } else { 1 };
     (0..drop).try_fold(domain.clone(), |domain, _| domain.parent())
 }
 
@@ -260,11 +212,7 @@ fn org_of(start: &Domain, walk: &Walk) -> Domain {
             _ => {}
         }
     }
-    walk.iter()
-        .map(|(name, _)| name)
-        .min_by_key(|name| name.label_count())
-        .unwrap_or(start)
-        .clone()
+    walk.iter().map(|(name, _)| name).min_by_key(|name| name.label_count()).unwrap_or(start).clone()
 }
 
 /// The name on the way to `start` that is one label longer than `name`.

@@ -30,11 +30,7 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
         (false, _) => requests.subdomain,
     };
     outcome.requested = Some(request);
-    outcome.effective = if record.testing {
-        request.lowered()
-    } else {
-        request
-    };
+    outcome.effective = if record.testing { request.lowered() } else { request };
     let undecided = compare(discovery, record, passed, &mut outcome) || discovery.exists.is_err();
     outcome.verdict = if outcome.aligned.spf || outcome.aligned.dkim {
         Verdict::Pass // an aligned pass needs nothing that failed
@@ -53,24 +49,15 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
 fn compare(discovery: &Discovery, record: &Record, passed: &Identifiers, outcome: &mut Outcome) -> bool {
     let mut undecided = false;
     let spf = passed.spf.iter().map(|domain| ("spf", domain, record.strict_spf));
-    for (method, identifier, strict) in spf.chain(
-        passed
-            .dkim
-            .iter()
-            .map(|domain| ("dkim", domain, record.strict_dkim)),
-    ) {
+    for (method, identifier, strict) in spf.chain(passed.dkim.iter().map(|domain| ("dkim", domain, record.strict_dkim)))
+    {
         let Some(aligned) = is_aligned(discovery, identifier, strict) else {
             undecided = true;
             continue;
         };
         outcome.aligned.spf |= aligned && method == "spf";
         outcome.aligned.dkim |= aligned && method == "dkim";
-        outcome.trail.push(Step::Compared {
-            method,
-            identifier: identifier.clone(),
-            strict,
-            aligned,
-        });
+        outcome.trail.push(Step::Compared { method, identifier: identifier.clone(), strict, aligned });
     }
     undecided
 }
@@ -83,11 +70,7 @@ fn is_aligned(discovery: &Discovery, identifier: &Domain, strict: bool) -> Optio
     if strict {
         return Some(false);
     }
-    match discovery
-        .identifier_orgs
-        .iter()
-        .find(|(domain, _)| domain == identifier)
-    {
+    match discovery.identifier_orgs.iter().find(|(domain, _)| domain == identifier) {
         Some((_, Ok(org))) => Some(discovery.org_domain.as_ref() == Some(org)),
         Some((_, Err(_))) => None,
         None => Some(false), // beyond the limit of identifiers

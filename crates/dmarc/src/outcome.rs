@@ -207,37 +207,24 @@ impl Explain for Outcome {
 impl Step {
     fn outline(&self) -> Outline {
         match self {
-            Step::Asked {
-                question,
-                found: Ok(Some(record)),
-            } => Outline::new(format!("{question} → \"{record}\"")).cite(9989, "4.10"),
-            Step::Asked {
-                question,
-                found: Ok(None),
-            } => Outline::new(format!("{question} → no record")).cite(9989, "4.10"),
-            Step::Asked {
-                question,
-                found: Err(error),
-            } => Outline::new(format!("{question} → {error}")),
+            Step::Asked { question, found: Ok(Some(record)) } => {
+                Outline::new(format!("{question} → \"{record}\"")).cite(9989, "4.10")
+            }
+            Step::Asked { question, found: Ok(None) } => {
+                Outline::new(format!("{question} → no record")).cite(9989, "4.10")
+            }
+            Step::Asked { question, found: Err(error) } => Outline::new(format!("{question} → {error}")),
             Step::Walked { from, org_domain } => {
                 Outline::new(format!("organizational domain of {from}: {org_domain}")).cite(9989, "4.10.2")
             }
-            Step::Exists(exists) => Outline::new(if *exists {
-                "the author domain exists"
-            } else {
-                "the author domain does not exist"
-            })
-            .cite(9989, "4.7"),
-            Step::Compared {
-                method,
-                identifier,
-                strict,
-                aligned,
-            } => {
+            Step::Exists(exists) => {
+                Outline::new(if *exists { "the author domain exists" } else { "the author domain does not exist" })
+                    .cite(9989, "4.7")
+            }
+            Step::Compared { method, identifier, strict, aligned } => {
                 let mode = if *strict { "strictly" } else { "relaxed" };
                 let aligned = if *aligned { "aligned" } else { "not aligned" };
-                Outline::new(format!("{method} passed for {identifier}: {aligned} ({mode})"))
-                    .cite(9989, "4.4")
+                Outline::new(format!("{method} passed for {identifier}: {aligned} ({mode})")).cite(9989, "4.4")
             }
         }
     }

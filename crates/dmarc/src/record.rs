@@ -25,19 +25,13 @@ impl Request {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Request::None, Request::Quarantine, Request::Reject]
-            .into_iter()
-            .find(|r| r.word().eq_ignore_ascii_case(word))
+        [Request::None, Request::Quarantine, Request::Reject].into_iter().find(|r| r.word().eq_ignore_ascii_case(word))
     }
 
     /// One level lower, for domains that are testing (RFC 9989 §4.7, `t`).
     #[must_use]
     pub fn lowered(self) -> Self {
-        if self == Request::Reject {
-            Request::Quarantine
-        } else {
-            Request::None
-        }
+        if self == Request::Reject { Request::Quarantine } else { Request::None }
     }
 }
 
@@ -161,10 +155,7 @@ impl Record {
             "psd" if is("n") => self.psd = Psd::No,
             "rua" => self.rua = uris(value),
             "ruf" => self.ruf = uris(value),
-            "fo" if value
-                .split(':')
-                .all(|o| ["0", "1", "d", "s", "D", "S"].contains(&o.trim())) =>
-            {
+            "fo" if value.split(':').all(|o| ["0", "1", "d", "s", "D", "S"].contains(&o.trim())) => {
                 self.failure_options = value.to_ascii_lowercase();
             }
             _ => {} // RFC 9989 §4.7: unknown tags, pct, rf and ri among them, are ignored
@@ -180,20 +171,12 @@ impl Record {
         if let (true, Some(own)) = (sound, self.policy.get()) {
             let subdomain = self.subdomain_policy.get().unwrap_or(own);
             let nonexistent = self.nonexistent_policy.get().unwrap_or(subdomain);
-            return Ok(Requests {
-                own,
-                subdomain,
-                nonexistent,
-            });
+            return Ok(Requests { own, subdomain, nonexistent });
         }
         if self.rua.is_empty() {
             return Err(RecordError::NoPolicy);
         }
-        Ok(Requests {
-            own: Request::None,
-            subdomain: Request::None,
-            nonexistent: Request::None,
-        })
+        Ok(Requests { own: Request::None, subdomain: Request::None, nonexistent: Request::None })
     }
 }
 
@@ -213,20 +196,11 @@ fn uris(value: &str) -> Vec<String> {
     let valid = |uri: &str| {
         let (scheme, rest) = uri.split_once(':')?;
         let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-        let rest_ok = !rest.is_empty()
-            && rest
-                .chars()
-                .all(|c| c.is_ascii_graphic() && !"<>\"{}|\\^`".contains(c));
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        let rest_ok = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic() && !"<>\"{}|\\^`".contains(c));
         let mailto_ok = !scheme.eq_ignore_ascii_case("mailto") || rest.contains('@');
         (scheme_ok && rest_ok && mailto_ok).then(|| uri.to_owned())
     };
     let without_size = |uri: &str| uri.split('!').next().unwrap_or_default().trim().to_owned();
-    value
-        .split(',')
-        .take(MAX_URIS)
-        .filter_map(|uri| valid(&without_size(uri)))
-        .collect()
+    value.split(',').take(MAX_URIS).filter_map(|uri| valid(&without_size(uri))).collect()
 }

@@ -1,11 +1,5 @@
 //! RFC 9989's examples and the tables of other implementations.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::path::{Path, PathBuf};
 
@@ -19,17 +13,11 @@ fn lines(file: &str) -> Vec<Value> {
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
     let path: PathBuf = Path::new(&folder).join(file);
     let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(
-            std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(),
-            "{} is missing",
-            path.display()
-        );
+        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
         println!("conformance suites not run: {} missing", path.display());
         return Vec::new();
     };
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn passed(input: &Value) -> Identifiers {
@@ -38,11 +26,7 @@ fn passed(input: &Value) -> Identifiers {
     let dkim: Vec<&Value> = input["dkim"].as_array().into_iter().flatten().collect();
     Identifiers {
         spf: domain(&input["spf"]).filter(|_| result(&input["spf"]) == "pass"),
-        dkim: dkim
-            .iter()
-            .filter(|d| result(d) == "pass")
-            .filter_map(|d| domain(d))
-            .collect(),
+        dkim: dkim.iter().filter(|d| result(d) == "pass").filter_map(|d| domain(d)).collect(),
         undecided: result(&input["spf"]) == "temperror" || dkim.iter().any(|d| result(d) == "temperror"),
     }
 }
@@ -59,29 +43,15 @@ fn evaluations() {
         let (input, expect) = (&case["input"], &case["expect"]);
         let zone = Zone::from_json(&case["dns"].to_string()).unwrap();
         let authors = author::parse(&format!("x@{}", input["from_domain"].as_str().unwrap()));
-        let outcome = block_on(check(
-            &zone,
-            &authors,
-            &passed(input),
-            &Limits::default(),
-            Preset::Record,
-        ));
+        let outcome = block_on(check(&zone, &authors, &passed(input), &Limits::default(), Preset::Record));
         let flag = |key: &str, got: bool| expect[key].as_bool().is_none_or(|wanted| wanted == got);
         let right = accepts(&expect["dmarc"], Some(outcome.verdict.word()))
             && accepts(&expect["policy"], outcome.requested.map(|r| r.word()))
-            && accepts(
-                &expect["policy_domain"],
-                outcome.policy_domain.as_ref().map(Domain::as_str),
-            )
+            && accepts(&expect["policy_domain"], outcome.policy_domain.as_ref().map(Domain::as_str))
             && flag("spf_aligned", outcome.aligned.spf)
             && flag("dkim_aligned", outcome.aligned.dkim);
-        let org = outcome
-            .author
-            .as_ref()
-            .map(|author| block_on(org_domain(&zone, author, &Limits::default())).0);
-        let org_right = org
-            .and_then(Result::ok)
-            .is_none_or(|org| accepts(&expect["org_domain"], Some(org.as_str())));
+        let org = outcome.author.as_ref().map(|author| block_on(org_domain(&zone, author, &Limits::default())).0);
+        let org_right = org.and_then(Result::ok).is_none_or(|org| accepts(&expect["org_domain"], Some(org.as_str())));
         if !right || !org_right {
             wrong.push(format!("{} {}: {outcome:?}\n   not {expect}", case["id"], input));
         }
@@ -99,12 +69,7 @@ fn records() {
         let fields = &case["expect"]["fields"];
         if let (Ok(record), Some(p)) = (&record, fields["p"].as_str()) {
             assert_eq!(record.requests().unwrap().own.word(), p, "{case}");
-            let rua: Vec<&str> = fields["rua"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
+            let rua: Vec<&str> = fields["rua"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             assert!(rua.is_empty() || record.rua == rua, "{case}: {record:?}");
         }
     }

@@ -66,15 +66,7 @@ pub enum RecordType {
 
 impl RecordType {
     /// All types.
-    pub const ALL: [RecordType; 7] = [
-        Self::A,
-        Self::Aaaa,
-        Self::Mx,
-        Self::Ptr,
-        Self::Txt,
-        Self::Tlsa,
-        Self::Cname,
-    ];
+    pub const ALL: [RecordType; 7] = [Self::A, Self::Aaaa, Self::Mx, Self::Ptr, Self::Txt, Self::Tlsa, Self::Cname];
 
     /// The mnemonic, `AAAA`.
     pub fn mnemonic(self) -> &'static str {
@@ -91,9 +83,7 @@ impl RecordType {
 
     /// The type of a mnemonic, in any case.
     pub fn from_mnemonic(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.mnemonic().eq_ignore_ascii_case(text))
+        Self::ALL.into_iter().find(|kind| kind.mnemonic().eq_ignore_ascii_case(text))
     }
 }
 
@@ -240,12 +230,9 @@ pub enum LookupError {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.found {
-            Found::Records(records) => write!(
-                f,
-                "{} record{}",
-                records.len(),
-                if records.len() == 1 { "" } else { "s" }
-            ),
+            Found::Records(records) => {
+                write!(f, "{} record{}", records.len(), if records.len() == 1 { "" } else { "s" })
+            }
             Found::NoData => f.write_str("no data"),
             Found::NxDomain => f.write_str("no such name"),
         }

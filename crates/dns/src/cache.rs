@@ -21,10 +21,7 @@ pub struct CacheLimits {
 
 impl Default for CacheLimits {
     fn default() -> Self {
-        CacheLimits {
-            entries: 10_000,
-            ttl: Duration::from_secs(3600),
-        }
+        CacheLimits { entries: 10_000, ttl: Duration::from_secs(3600) }
     }
 }
 
@@ -39,19 +36,12 @@ pub struct Cached<R> {
 impl<R: Resolver> Cached<R> {
     /// A cache before `inner`.
     pub fn new(inner: R, limits: CacheLimits, clock: Clock) -> Self {
-        Cached {
-            inner,
-            clock,
-            limits,
-            kept: Mutex::new(HashMap::new()),
-        }
+        Cached { inner, clock, limits, kept: Mutex::new(HashMap::new()) }
     }
 
     fn get(&self, question: &Question, now: Duration) -> Option<Answer> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(question)
-            .filter(|(until, _)| now < *until)
-            .map(|(_, answer)| answer.clone())
+        kept.get(question).filter(|(until, _)| now < *until).map(|(_, answer)| answer.clone())
     }
 
     fn keep(&self, question: &Question, answer: &Answer, now: Duration) {
@@ -83,9 +73,6 @@ impl<R: Resolver> Resolver for Cached<R> {
 
 impl<R: std::fmt::Debug> std::fmt::Debug for Cached<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cached")
-            .field("inner", &self.inner)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Cached").field("inner", &self.inner).field("limits", &self.limits).finish_non_exhaustive()
     }
 }

@@ -10,9 +10,7 @@ mod stepper;
 mod typed;
 mod zone;
 
-pub use answer::{
-    Answer, Found, Lookup, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa, Txt,
-};
+pub use answer::{Answer, Found, Lookup, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa, Txt};
 pub use block::block_on;
 pub use cache::{CacheLimits, Cached, Clock};
 pub use name::{Name, NameError};

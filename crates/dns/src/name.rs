@@ -46,11 +46,7 @@ impl Name {
 
     /// This name with labels in front of it, as in `_dmarc` before `example.org`.
     pub fn prefixed(&self, labels: &str) -> Result<Self, NameError> {
-        if self.0.is_empty() {
-            Name::parse(labels)
-        } else {
-            Name::parse(&format!("{labels}.{self}"))
-        }
+        if self.0.is_empty() { Name::parse(labels) } else { Name::parse(&format!("{labels}.{self}")) }
     }
 
     /// The name under `in-addr.arpa` or `ip6.arpa` (RFC 1035 §3.5, RFC 3596 §2.5).
@@ -61,12 +57,8 @@ impl Name {
                 format!("{d}.{c}.{b}.{a}.in-addr.arpa")
             }
             IpAddr::V6(v6) => {
-                let nibbles: String = v6
-                    .octets()
-                    .iter()
-                    .rev()
-                    .map(|octet| format!("{:x}.{:x}.", octet & 15, octet >> 4))
-                    .collect();
+                let nibbles: String =
+                    v6.octets().iter().rev().map(|octet| format!("{:x}.{:x}.", octet & 15, octet >> 4)).collect();
                 nibbles + "ip6.arpa"
             }
         };
@@ -108,11 +100,7 @@ impl From<Domain> for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_root() {
-            f.write_str(".")
-        } else {
-            f.write_str(&gatepost_syntax::escape(self.as_str()))
-        }
+        if self.is_root() { f.write_str(".") } else { f.write_str(&gatepost_syntax::escape(self.as_str())) }
     }
 }
 

@@ -17,10 +17,7 @@ pub struct Recorder<R> {
 impl<R: Resolver> Recorder<R> {
     /// Records what `inner` is asked.
     pub fn new(inner: R) -> Self {
-        Recorder {
-            inner,
-            asked: Mutex::new(Vec::new()),
-        }
+        Recorder { inner, asked: Mutex::new(Vec::new()) }
     }
 
     /// What was asked so far.

@@ -63,11 +63,7 @@ impl<T> Stepper<T> {
     pub fn new<F: Future<Output = T> + Send + 'static>(task: impl FnOnce(Arc<dyn Resolver>) -> F) -> Self {
         let desk = Arc::new(Desk::default());
         let resolver: Arc<dyn Resolver> = desk.clone();
-        Stepper {
-            task: Box::pin(task(resolver)),
-            desk,
-            done: false,
-        }
+        Stepper { task: Box::pin(task(resolver)), desk, done: false }
     }
 
     /// Runs until the evaluation needs an answer or has ended.
@@ -100,9 +96,6 @@ impl<T> Stepper<T> {
 
 impl<T> std::fmt::Debug for Stepper<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stepper")
-            .field("open", &self.open())
-            .field("done", &self.done)
-            .finish_non_exhaustive()
+        f.debug_struct("Stepper").field("open", &self.open()).field("done", &self.done).finish_non_exhaustive()
     }
 }

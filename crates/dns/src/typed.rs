@@ -74,14 +74,10 @@ impl dyn Resolver + '_ {
 
     /// The names of an address.
     pub async fn ptr(&self, address: IpAddr) -> Result<Rrset<Name>, LookupError> {
-        self.typed(
-            &Name::for_reverse(address),
-            RecordType::Ptr,
-            |record| match record {
-                Record::Ptr(name) => Some(name.clone()),
-                _ => None,
-            },
-        )
+        self.typed(&Name::for_reverse(address), RecordType::Ptr, |record| match record {
+            Record::Ptr(name) => Some(name.clone()),
+            _ => None,
+        })
         .await
     }
 
@@ -107,11 +103,6 @@ impl dyn Resolver + '_ {
             Found::NoData | Found::NxDomain => Vec::new(),
         };
         let nxdomain = answer.found == Found::NxDomain;
-        Ok(Rrset {
-            records,
-            nxdomain,
-            security: answer.security,
-            ttl: answer.ttl,
-        })
+        Ok(Rrset { records, nxdomain, security: answer.security, ttl: answer.ttl })
     }
 }

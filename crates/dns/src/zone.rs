@@ -8,9 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::answer::{
-    Answer, Found, Lookup, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Txt,
-};
+use crate::answer::{Answer, Found, Lookup, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Txt};
 use crate::name::{Name, NameError};
 
 /// Names with their records, and names that fail on purpose.
@@ -117,23 +115,15 @@ impl Zone {
 
     /// The records of a name.
     pub fn records(&self, name: &Name) -> &[Record] {
-        self.names
-            .get(name)
-            .map(|entry| entry.records.as_slice())
-            .unwrap_or_default()
+        self.names.get(name).map(|entry| entry.records.as_slice()).unwrap_or_default()
     }
 
     /// Reads `{name: {TYPE: [values]}}`: TXT values are whole records, MX values `[preference, host]`, and a type whose
     /// value is `"TIMEOUT"`, `"SERVFAIL"` or `"BOGUS"` fails so; the type `"*"` stands for every type.
     pub fn from_json(text: &str) -> Result<Self, ZoneError> {
-        let value: Value = serde_json::from_str(text).map_err(|error| ZoneError::Json {
-            line: error.line(),
-            column: error.column(),
-        })?;
-        let shape = |name: &str, expected| ZoneError::Shape {
-            name: gatepost_syntax::escape(name),
-            expected,
-        };
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| ZoneError::Json { line: error.line(), column: error.column() })?;
+        let shape = |name: &str, expected| ZoneError::Shape { name: gatepost_syntax::escape(name), expected };
         let Value::Object(names) = &value else {
             return Err(shape("", "an object of names"));
         };
@@ -145,8 +135,7 @@ impl Zone {
                 return Err(shape(owner, "an object of types"));
             };
             for (kind, values) in types {
-                zone.add_json(&name, kind, values)
-                    .map_err(|expected| shape(owner, expected))?;
+                zone.add_json(&name, kind, values).map_err(|expected| shape(owner, expected))?;
             }
         }
         Ok(zone)
@@ -179,10 +168,7 @@ impl Zone {
     pub fn parse(text: &str) -> Result<Self, ZoneError> {
         let mut zone = Zone::new();
         for (index, line) in text.lines().enumerate() {
-            let error = |expected| ZoneError::Line {
-                line: index + 1,
-                expected,
-            };
+            let error = |expected| ZoneError::Line { line: index + 1, expected };
             let words = words(line).ok_or(error("a closing quote"))?;
             let Some((owner, rest)) = words.split_first() else {
                 continue;
@@ -193,11 +179,9 @@ impl Zone {
                     zone.touch(name);
                 }
                 [kind, mark]
-                    if line.trim_end_matches(|c| c != '!' && c != '"').ends_with('!')
-                        && mark.starts_with('!') =>
+                    if line.trim_end_matches(|c| c != '!' && c != '"').ends_with('!') && mark.starts_with('!') =>
                 {
-                    let failed = failure(mark.trim_start_matches('!'))
-                        .ok_or(error("!TIMEOUT, !SERVFAIL or !BOGUS"))?;
+                    let failed = failure(mark.trim_start_matches('!')).ok_or(error("!TIMEOUT, !SERVFAIL or !BOGUS"))?;
                     let record_type = RecordType::from_mnemonic(kind);
                     if record_type.is_none() && kind != "*" {
                         return Err(error("a record type or *"));
@@ -226,12 +210,7 @@ impl Zone {
             if let Some((_, error)) = failed {
                 return Err(*error);
             }
-            let records: Arc<[Record]> = entry
-                .records
-                .iter()
-                .filter(|r| r.kind() == question.kind)
-                .cloned()
-                .collect();
+            let records: Arc<[Record]> = entry.records.iter().filter(|r| r.kind() == question.kind).cloned().collect();
             if !records.is_empty() {
                 return Ok(self.answer(Found::Records(records)));
             }
@@ -248,16 +227,8 @@ impl Zone {
     }
 
     fn answer(&self, found: Found) -> Answer {
-        let security = if self.secure {
-            Security::Secure
-        } else {
-            Security::Insecure
-        };
-        Answer {
-            found,
-            security,
-            ttl: TTL,
-        }
+        let security = if self.secure { Security::Secure } else { Security::Insecure };
+        Answer { found, security, ttl: TTL }
     }
 
     /// The entry of a name, or the wildcard's of its closest encloser (RFC 4592 §3.3.1).
@@ -283,21 +254,12 @@ impl Zone {
     }
 
     fn nothing(&self, name: &Name) -> Found {
-        if self.exists_below(name.as_str()) {
-            Found::NoData
-        } else {
-            Found::NxDomain
-        }
+        if self.exists_below(name.as_str()) { Found::NoData } else { Found::NxDomain }
     }
 
     /// Whether some name of the zone lies below this one (an empty non-terminal, RFC 8020).
     fn exists_below(&self, name: &str) -> bool {
-        self.names.keys().any(|known| {
-            known
-                .as_str()
-                .strip_suffix(name)
-                .is_some_and(|front| front.ends_with('.'))
-        })
+        self.names.keys().any(|known| known.as_str().strip_suffix(name).is_some_and(|front| front.ends_with('.')))
     }
 }
 
@@ -308,10 +270,7 @@ impl Resolver for Zone {
 }
 
 fn name_of(text: &str) -> Result<Name, ZoneError> {
-    Name::parse(text).map_err(|error| ZoneError::Name {
-        name: gatepost_syntax::escape(text),
-        error,
-    })
+    Name::parse(text).map_err(|error| ZoneError::Name { name: gatepost_syntax::escape(text), error })
 }
 
 fn failure(word: &str) -> Option<LookupError> {
@@ -326,15 +285,10 @@ fn failure(word: &str) -> Option<LookupError> {
 fn json_record(kind: RecordType, value: &Value) -> Result<Record, &'static str> {
     match (kind, value) {
         (RecordType::Mx, Value::Array(pair)) => {
-            let preference = pair
-                .first()
-                .and_then(Value::as_u64)
-                .and_then(|p| u16::try_from(p).ok());
+            let preference = pair.first().and_then(Value::as_u64).and_then(|p| u16::try_from(p).ok());
             let host = pair.get(1).and_then(Value::as_str);
             match (preference, host) {
-                (Some(preference), Some(host)) => {
-                    text_record(kind, &[preference.to_string(), host.to_owned()])
-                }
+                (Some(preference), Some(host)) => text_record(kind, &[preference.to_string(), host.to_owned()]),
                 _ => Err("[preference, host]"),
             }
         }
@@ -353,10 +307,7 @@ fn text_record(kind: RecordType, values: &[String]) -> Result<Record, &'static s
         (RecordType::Cname, [value]) => Record::Cname(name(value)?),
         (RecordType::Mx, [preference, host]) => {
             let preference = preference.parse().map_err(|_| "a preference and a host")?;
-            Record::Mx(Mx {
-                preference,
-                exchange: name(host)?,
-            })
+            Record::Mx(Mx { preference, exchange: name(host)? })
         }
         _ => return Err("a value of this type"),
     })
@@ -400,19 +351,11 @@ fn words(line: &str) -> Option<Vec<String>> {
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = |text: &str| {
-            let text = text
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n")
-                .replace('\r', "\\r");
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
             format!("\"{text}\"")
         };
         for (name, entry) in &self.names {
-            let plain = !name.is_root()
-                && name
-                    .as_str()
-                    .chars()
-                    .all(|c| c.is_ascii_graphic() && !"\";\\".contains(c));
+            let plain = !name.is_root() && name.as_str().chars().all(|c| c.is_ascii_graphic() && !"\";\\".contains(c));
             let owner = match plain {
                 true => name.as_str().to_owned(),
                 false => quoted(&format!("{}.", name.as_str())),
@@ -433,11 +376,7 @@ impl fmt::Display for Zone {
                 let value = match record {
                     Record::A(address) => address.to_string(),
                     Record::Aaaa(address) => address.to_string(),
-                    Record::Mx(mx) => format!(
-                        "{} {}",
-                        mx.preference,
-                        quoted(&format!("{}.", mx.exchange.as_str()))
-                    ),
+                    Record::Mx(mx) => format!("{} {}", mx.preference, quoted(&format!("{}.", mx.exchange.as_str()))),
                     Record::Ptr(target) | Record::Cname(target) => quoted(&format!("{}.", target.as_str())),
                     Record::Txt(txt) => quoted(&String::from_utf8_lossy(txt.as_bytes())),
                     Record::Tlsa(_) => continue,

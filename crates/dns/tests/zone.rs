@@ -1,19 +1,13 @@
 //! What a zone answers, and that wrappers change nothing.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatepost_dns::{
-    CacheLimits, Cached, Family, LookupError, Name, Question, Record, RecordType, Recorder, Resolver, Txt,
-    Zone, block_on,
+    CacheLimits, Cached, Family, LookupError, Name, Question, Record, RecordType, Recorder, Resolver, Txt, Zone,
+    block_on,
 };
 use proptest::prelude::*;
 
@@ -35,52 +29,23 @@ fn answers_say_what_dns_says() {
     let dns: &dyn Resolver = &zone;
     let txt = |text: &str| block_on(dns.txt(&name(text)));
     let addresses = |text: &str, family| block_on(dns.addresses(&name(text), family)).unwrap();
-    assert_eq!(
-        addresses("A.example.", Family::V4).records,
-        ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]
-    );
+    assert_eq!(addresses("A.example.", Family::V4).records, ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]);
     assert_eq!(addresses("c.example", Family::V6).records.len(), 1);
-    assert!(
-        !addresses("w.example", Family::V4).nxdomain,
-        "an empty non-terminal exists"
-    );
+    assert!(!addresses("w.example", Family::V4).nxdomain, "an empty non-terminal exists");
     assert!(addresses("b.example", Family::V4).nxdomain);
     assert_eq!(txt("t.example"), Err(LookupError::Timeout));
     assert_eq!(txt("s.example"), Err(LookupError::ServerFailure));
     assert_eq!(txt("loop.example"), Err(LookupError::Malformed));
-    assert_eq!(
-        txt("any.w.example").unwrap().records,
-        [Txt::from_strings(["wild"])]
-    );
-    assert!(
-        txt("x.w.example").unwrap().records.is_empty(),
-        "an existing name blocks the wildcard"
-    );
-    assert!(
-        block_on(dns.mx(&name("a.example"))).unwrap().records[1]
-            .exchange
-            .is_root()
-    );
-    assert_eq!(
-        block_on(dns.ptr("192.0.2.1".parse().unwrap())).unwrap().records,
-        [name("a.example")]
-    );
+    assert_eq!(txt("any.w.example").unwrap().records, [Txt::from_strings(["wild"])]);
+    assert!(txt("x.w.example").unwrap().records.is_empty(), "an existing name blocks the wildcard");
+    assert!(block_on(dns.mx(&name("a.example"))).unwrap().records[1].exchange.is_root());
+    assert_eq!(block_on(dns.ptr("192.0.2.1".parse().unwrap())).unwrap().records, [name("a.example")]);
 }
 
 #[test]
 fn errors_name_the_place() {
-    assert!(
-        Zone::parse("a.example A 192.0.2.1\nb.example A x")
-            .unwrap_err()
-            .to_string()
-            .starts_with("line 2")
-    );
-    assert!(
-        Zone::from_json(r#"{"a.example": []}"#)
-            .unwrap_err()
-            .to_string()
-            .contains("a.example")
-    );
+    assert!(Zone::parse("a.example A 192.0.2.1\nb.example A x").unwrap_err().to_string().starts_with("line 2"));
+    assert!(Zone::from_json(r#"{"a.example": []}"#).unwrap_err().to_string().contains("a.example"));
 }
 
 #[test]

@@ -63,13 +63,8 @@ impl Shared {
             top.push_str(&message.inbound.received_spf());
             top.push_str(&message.received);
             for recipient in &recipients {
-                let head = top
-                    .as_bytes()
-                    .chain(stripped.headers.as_slice())
-                    .chain(&b"\r\n"[..]);
-                shared
-                    .store
-                    .deliver(recipient, folder, &mut head.chain(message.body.reader()?))?;
+                let head = top.as_bytes().chain(stripped.headers.as_slice()).chain(&b"\r\n"[..]);
+                shared.store.deliver(recipient, folder, &mut head.chain(message.body.reader()?))?;
             }
             Ok(())
         });
@@ -101,11 +96,7 @@ pub(crate) fn received(
         client: peer,
         by: hostname.as_str(),
         with: session.protocol(),
-        id: &format!(
-            "{:x}",
-            now.duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |since| since.as_nanos())
-        ),
+        id: &format!("{:x}", now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos())),
         tls: session.tls().map(|tls| (tls.version.word(), tls.cipher.as_str())),
         recipient: only.as_deref(),
         time: now,

@@ -72,12 +72,7 @@ pub enum JudgeError {
 impl Judge {
     /// A judge who calls himself `authserv_id` (RFC 8601 §2.5).
     pub fn new(resolver: Arc<dyn Resolver>, authserv_id: &str) -> Self {
-        Judge {
-            resolver,
-            authserv_id: authserv_id.to_owned(),
-            preset: Preset::Record,
-            limits: Limits::default(),
-        }
+        Judge { resolver, authserv_id: authserv_id.to_owned(), preset: Preset::Record, limits: Limits::default() }
     }
 
     /// What is made of DMARC requests; [`Preset::Record`] by default.
@@ -127,23 +122,10 @@ impl Judge {
         let spf = gatepost_spf::check(dns, &spf_query, &self.limits.spf).await;
         let dkim = verifier.finish().results(dns, envelope.now).await;
         let authors = author::authors(&headers);
-        let undecided =
-            !dkim.undecided().is_empty() || matches!(spf.verdict, gatepost_spf::Verdict::TempError(_));
-        let passed = Identifiers {
-            spf: spf.passed().cloned(),
-            dkim: dkim.passed(),
-            undecided,
-        };
+        let undecided = !dkim.undecided().is_empty() || matches!(spf.verdict, gatepost_spf::Verdict::TempError(_));
+        let passed = Identifiers { spf: spf.passed().cloned(), dkim: dkim.passed(), undecided };
         let dmarc = gatepost_dmarc::check(dns, &authors, &passed, &self.limits.dmarc, self.preset).await;
-        Ok(Inbound {
-            authserv_id: self.authserv_id.clone(),
-            auth: None,
-            spf,
-            spf_query,
-            dkim,
-            dmarc,
-            headers,
-        })
+        Ok(Inbound { authserv_id: self.authserv_id.clone(), auth: None, spf, spf_query, dkim, dmarc, headers })
     }
 }
 
@@ -157,9 +139,7 @@ pub struct Judging {
 
 impl std::fmt::Debug for Judging {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Judging")
-            .field("verifier", &self.verifier)
-            .finish_non_exhaustive()
+        f.debug_struct("Judging").field("verifier", &self.verifier).finish_non_exhaustive()
     }
 }
 
@@ -241,11 +221,7 @@ impl Inbound {
 
 impl Explain for Inbound {
     fn explain(&self) -> Outline {
-        let words = (
-            self.spf.verdict.word(),
-            self.dkim.word(),
-            self.dmarc.verdict.word(),
-        );
+        let words = (self.spf.verdict.word(), self.dkim.word(), self.dmarc.verdict.word());
         let line = format!("spf={} dkim={} dmarc={}", words.0, words.1, words.2);
         Outline::new(line).children([self.spf.explain(), self.dkim.explain(), self.dmarc.explain()])
     }

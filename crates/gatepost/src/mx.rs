@@ -37,13 +37,7 @@ struct Arriving {
 
 impl Mx {
     pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
-        Mx {
-            shared,
-            peer,
-            from: ReversePath::Null,
-            recipients: Vec::new(),
-            arriving: None,
-        }
+        Mx { shared, peer, from: ReversePath::Null, recipients: Vec::new(), arriving: None }
     }
 
     fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
@@ -90,10 +84,7 @@ impl Mx {
         }
         let envelope = Envelope {
             ip: self.peer,
-            helo: endpoint
-                .hello()
-                .map(|hello| hello.name.clone())
-                .unwrap_or_default(),
+            helo: endpoint.hello().map(|hello| hello.name.clone()).unwrap_or_default(),
             mail_from: self.from.mailbox().map(ToString::to_string).unwrap_or_default(),
             now,
         };
@@ -104,12 +95,7 @@ impl Mx {
         tracing::info!(peer = %self.peer, from = %self.from, verdict = %inbound.explain().line, "judged");
         let folder = match inbound.disposition() {
             Request::Reject => {
-                let author = inbound
-                    .dmarc
-                    .author
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
+                let author = inbound.dmarc.author.as_ref().map(ToString::to_string).unwrap_or_default();
                 let text = format!("rejected by DMARC policy for {author}");
                 return endpoint.refuse(&Reply::permanent(550, "5.7.1", &text));
             }
@@ -118,11 +104,7 @@ impl Mx {
         };
         let recipients = std::mem::take(&mut self.recipients);
         let received = received(endpoint, &self.shared.hostname, self.peer, &recipients, now);
-        let judged = Judged {
-            inbound,
-            received,
-            body: arriving.body,
-        };
+        let judged = Judged { inbound, received, body: arriving.body };
         match self.shared.deliver(judged, &self.from, recipients, folder).await {
             Ok(()) => endpoint.accept(),
             Err(error) => {

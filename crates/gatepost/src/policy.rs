@@ -26,9 +26,7 @@ impl Policy {
 
     /// The policy of a word of the configuration.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Policy::Record, Policy::Quarantine, Policy::Reject]
-            .into_iter()
-            .find(|policy| policy.word() == word)
+        [Policy::Record, Policy::Quarantine, Policy::Reject].into_iter().find(|policy| policy.word() == word)
     }
 
     /// The word of the configuration.

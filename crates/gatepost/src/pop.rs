@@ -18,21 +18,14 @@ pub(crate) struct Pop {
 
 impl Pop {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Pop {
-            shared,
-            maildrop: None,
-        }
+        Pop { shared, maildrop: None }
     }
 
     /// Does something with the maildrop where blocking is fine.
-    async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut dyn Maildrop) -> T + Send + 'static,
-    ) -> Option<T> {
+    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut dyn Maildrop) -> T + Send + 'static) -> Option<T> {
         let maildrop = Arc::clone(self.maildrop.as_ref()?);
-        let task = tokio::task::spawn_blocking(move || {
-            work(&mut **maildrop.lock().unwrap_or_else(PoisonError::into_inner))
-        });
+        let task =
+            tokio::task::spawn_blocking(move || work(&mut **maildrop.lock().unwrap_or_else(PoisonError::into_inner)));
         task.await.ok()
     }
 

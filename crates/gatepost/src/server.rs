@@ -78,12 +78,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            connections: 1000,
-            per_peer: 50,
-            message: 50 << 20,
-            grace: Duration::from_secs(10),
-        }
+        Limits { connections: 1000, per_peer: 50, message: 50 << 20, grace: Duration::from_secs(10) }
     }
 }
 
@@ -127,10 +122,7 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("hostname", &self.hostname)
-            .field("listen", &self.listen)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("hostname", &self.hostname).field("listen", &self.listen).finish_non_exhaustive()
     }
 }
 
@@ -196,11 +188,7 @@ impl Server {
     /// Signs mail of users in this domain.
     #[must_use]
     pub fn sign(mut self, domain: Domain, selector: Domain, key: PrivateKey) -> Self {
-        self.signer = Some(SigningIdentity {
-            domain,
-            selector,
-            key,
-        });
+        self.signer = Some(SigningIdentity { domain, selector, key });
         self
     }
 
@@ -227,16 +215,8 @@ impl Server {
     }
 
     /// Serves any service at an address.
-    pub fn listen(
-        mut self,
-        service: Service,
-        address: impl ToSocketAddrs + std::fmt::Display,
-    ) -> Result<Self, Error> {
-        let failed = |error| Error::Listen {
-            service: service.name(),
-            address: address.to_string(),
-            error,
-        };
+    pub fn listen(mut self, service: Service, address: impl ToSocketAddrs + std::fmt::Display) -> Result<Self, Error> {
+        let failed = |error| Error::Listen { service: service.name(), address: address.to_string(), error };
         for address in address.to_socket_addrs().map_err(failed)? {
             self.listen.push((service, address));
         }
@@ -246,10 +226,7 @@ impl Server {
     /// Starts listening, within a tokio runtime.
     pub async fn start(self) -> Result<Handle, Error> {
         let hostname = self.hostname;
-        let judge = Judge::new(
-            self.resolver.ok_or(Error::Missing("a resolver"))?,
-            hostname.as_str(),
-        );
+        let judge = Judge::new(self.resolver.ok_or(Error::Missing("a resolver"))?, hostname.as_str());
         let shared = Arc::new(Shared {
             judge: judge.preset(self.policy.preset()),
             users: self.users.ok_or(Error::Missing("users"))?,
@@ -264,11 +241,7 @@ impl Server {
         let gate = Arc::new(Gate::new(&self.limits));
         let (mut accepting, mut addresses) = (JoinSet::new(), Vec::new());
         for (service, address) in self.listen {
-            let failed = |error| Error::Listen {
-                service: service.name(),
-                address: address.to_string(),
-                error,
-            };
+            let failed = |error| Error::Listen { service: service.name(), address: address.to_string(), error };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             addresses.push((service, listener.local_addr().map_err(failed)?));
             let front = Front {
@@ -280,20 +253,12 @@ impl Server {
             };
             accepting.spawn(front.accept(listener, self.limits.grace));
         }
-        Ok(Handle {
-            addresses,
-            stop,
-            accepting,
-            tls,
-        })
+        Ok(Handle { addresses, stop, accepting, tls })
     }
 
     /// Runs until SIGTERM or SIGINT; SIGHUP reads the certificate again.
     pub fn run(self) -> Result<(), Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::Runtime)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
         runtime.block_on(async {
             let handle = self.start().await?;
             handle.until_signal(|| ()).await.map_err(Error::Runtime)
@@ -318,10 +283,7 @@ impl Handle {
 
     /// The first address of a service.
     pub fn address(&self, service: Service) -> Option<SocketAddr> {
-        self.addresses
-            .iter()
-            .find(|(other, _)| *other == service)
-            .map(|(_, address)| *address)
+        self.addresses.iter().find(|(other, _)| *other == service).map(|(_, address)| *address)
     }
 
     /// Accepts nobody any more and waits for the sessions that are in flight.
@@ -333,11 +295,8 @@ impl Handle {
     /// Runs until SIGTERM or SIGINT, then stops. SIGHUP reads the certificate again and calls `reload`.
     pub async fn until_signal(self, reload: impl Fn()) -> io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut term, mut int, mut hup) = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::hangup())?,
-        );
+        let (mut term, mut int, mut hup) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         loop {
             tokio::select! {
                 _ = term.recv() => break,
@@ -364,11 +323,7 @@ struct Gate {
 
 impl Gate {
     fn new(limits: &Limits) -> Self {
-        Gate {
-            all: Arc::new(Semaphore::new(limits.connections)),
-            peers: Mutex::default(),
-            per_peer: limits.per_peer,
-        }
+        Gate { all: Arc::new(Semaphore::new(limits.connections)), peers: Mutex::default(), per_peer: limits.per_peer }
     }
 
     fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Pass> {
@@ -379,11 +334,7 @@ impl Gate {
             return None;
         }
         *count += 1;
-        Some(Pass {
-            gate: Arc::clone(self),
-            peer,
-            _permit: permit,
-        })
+        Some(Pass { gate: Arc::clone(self), peer, _permit: permit })
     }
 }
 
@@ -426,9 +377,7 @@ impl Front {
             };
             match accepted {
                 Ok((tcp, peer)) => match self.gate.enter(peer.ip()) {
-                    Some(pass) => {
-                        drop(sessions.spawn(self.clone().session(tcp, peer.ip().to_canonical(), pass)))
-                    }
+                    Some(pass) => drop(sessions.spawn(self.clone().session(tcp, peer.ip().to_canonical(), pass))),
                     None => {
                         tracing::warn!(service = self.service.name(), peer = %peer.ip(), "too many connections")
                     }
@@ -444,11 +393,7 @@ impl Front {
         drop(listener);
         let finished = async { while sessions.join_next().await.is_some() {} };
         if tokio::time::timeout(grace, finished).await.is_err() {
-            tracing::warn!(
-                service = self.service.name(),
-                left = sessions.len(),
-                "sessions are cut off"
-            );
+            tracing::warn!(service = self.service.name(), left = sessions.len(), "sessions are cut off");
         }
     }
 
@@ -458,29 +403,13 @@ impl Front {
             return tracing::error!("the system has no randomness");
         };
         let ended = match service {
-            Service::Mx => {
-                self.run(tcp, self.smtp(Profile::Mx, &nonce), Mx::new(shared, peer))
-                    .await
-            }
+            Service::Mx => self.run(tcp, self.smtp(Profile::Mx, &nonce), Mx::new(shared, peer)).await,
             Service::Submission | Service::Submissions => {
-                self.run(
-                    tcp,
-                    self.smtp(Profile::Submission, &nonce),
-                    Submission::new(shared, peer),
-                )
-                .await
+                self.run(tcp, self.smtp(Profile::Submission, &nonce), Submission::new(shared, peer)).await
             }
             Service::Pop3 | Service::Pop3s => {
-                let config = gatepost_pop3::server::Config {
-                    stls: true,
-                    ..Default::default()
-                };
-                self.run(
-                    tcp,
-                    gatepost_pop3::server::Server::new(config, &nonce),
-                    Pop::new(shared),
-                )
-                .await
+                let config = gatepost_pop3::server::Config { stls: true, ..Default::default() };
+                self.run(tcp, gatepost_pop3::server::Server::new(config, &nonce), Pop::new(shared)).await
             }
         };
         match ended {
@@ -493,16 +422,7 @@ impl Front {
         let mut limits = SmtpLimits::default();
         limits.message = self.shared.message_limit;
         let hostname = self.shared.hostname.clone();
-        Smtp::new(
-            SmtpConfig {
-                hostname,
-                profile,
-                starttls: true,
-                sasl: SaslPolicy::default(),
-                limits,
-            },
-            nonce,
-        )
+        Smtp::new(SmtpConfig { hostname, profile, starttls: true, sasl: SaslPolicy::default(), limits }, nonce)
     }
 
     async fn run<E>(&self, tcp: TcpStream, mut endpoint: E, mut handler: impl Handler<E>) -> io::Result<()>
@@ -515,14 +435,7 @@ impl Front {
         if self.service.is_implicit_tls() {
             endpoint.secured(stream.secure(&self.tls).await?);
         }
-        drive(
-            &mut stream,
-            &self.tls,
-            &mut endpoint,
-            &mut handler,
-            self.stopping.clone(),
-        )
-        .await
+        drive(&mut stream, &self.tls, &mut endpoint, &mut handler, self.stopping.clone()).await
     }
 }
 

@@ -19,12 +19,7 @@ pub(crate) struct Spool {
 
 impl Spool {
     pub(crate) fn new(folder: &Path) -> Self {
-        Spool {
-            folder: folder.to_owned(),
-            memory: Vec::new(),
-            file: None,
-            length: 0,
-        }
+        Spool { folder: folder.to_owned(), memory: Vec::new(), file: None, length: 0 }
     }
 
     pub(crate) fn write(&mut self, octets: &[u8]) -> io::Result<()> {
@@ -60,17 +55,9 @@ impl Spool {
 fn nameless(folder: &Path) -> io::Result<File> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     std::fs::create_dir_all(folder)?;
-    let name = format!(
-        "spool.{}.{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
+    let name = format!("spool.{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let path = folder.join(name);
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
 }

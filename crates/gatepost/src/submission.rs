@@ -38,27 +38,15 @@ struct Arriving {
 
 impl Submission {
     pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
-        Submission {
-            shared,
-            peer,
-            user: None,
-            from: ReversePath::Null,
-            recipients: Vec::new(),
-            arriving: None,
-        }
+        Submission { shared, peer, user: None, from: ReversePath::Null, recipients: Vec::new(), arriving: None }
     }
 
     /// The reverse-path must be the user's own.
     fn mail(&mut self, endpoint: &mut Smtp, path: ReversePath) {
-        self.user = endpoint
-            .identity()
-            .and_then(|identity| Mailbox::parse(&identity.user).ok());
+        self.user = endpoint.identity().and_then(|identity| Mailbox::parse(&identity.user).ok());
         self.arriving = None;
         self.recipients.clear();
-        if path
-            .mailbox()
-            .is_some_and(|mailbox| Some(mailbox) == self.user.as_ref())
-        {
+        if path.mailbox().is_some_and(|mailbox| Some(mailbox) == self.user.as_ref()) {
             self.from = path;
             endpoint.accept();
         } else {
@@ -72,11 +60,9 @@ impl Submission {
                 self.recipients.push(mailbox.clone());
                 endpoint.accept();
             }
-            None => endpoint.refuse(&Reply::permanent(
-                550,
-                "5.1.1",
-                "no such user here; mail for elsewhere is not relayed",
-            )),
+            None => {
+                endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here; mail for elsewhere is not relayed"))
+            }
         }
     }
 
@@ -117,24 +103,11 @@ impl Submission {
         };
         let headers = splitter.finish().map_err(malformed)?;
         let authors = author::authors(&headers).map_err(malformed)?;
-        if !authors
-            .mailboxes()
-            .iter()
-            .all(|mailbox| Some(mailbox) == self.user.as_ref())
-        {
-            return Err(Reply::permanent(
-                550,
-                "5.7.1",
-                "the author address (From) is not yours",
-            ));
+        if !authors.mailboxes().iter().all(|mailbox| Some(mailbox) == self.user.as_ref()) {
+            return Err(Reply::permanent(550, "5.7.1", "the author address (From) is not yours"));
         }
         let headers = completed(&headers, &self.shared.hostname)?;
-        if let Some(identity) = self
-            .shared
-            .signer
-            .as_ref()
-            .filter(|identity| self.is_in(&identity.domain))
-        {
+        if let Some(identity) = self.shared.signer.as_ref().filter(|identity| self.is_in(&identity.domain)) {
             let mut spec = Spec::new(identity.domain.clone(), identity.selector.clone());
             spec.time = Some(SystemTime::now());
             arriving.signer = Some(Signer::new(spec, headers.clone()).map_err(malformed)?);
@@ -144,10 +117,7 @@ impl Submission {
     }
 
     fn is_in(&self, domain: &gatepost_syntax::Domain) -> bool {
-        self.user
-            .as_ref()
-            .and_then(Mailbox::domain)
-            .is_some_and(|user| user.is_or_below(domain))
+        self.user.as_ref().and_then(Mailbox::domain).is_some_and(|user| user.is_or_below(domain))
     }
 
     async fn end(&mut self, endpoint: &mut Smtp) {
@@ -180,15 +150,8 @@ impl Submission {
         let received = received(endpoint, &self.shared.hostname, self.peer, &recipients, now);
         let mut body = arriving.body;
         let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
-        let judged = Judged {
-            inbound,
-            received,
-            body,
-        };
-        self.shared
-            .deliver(judged, &self.from, recipients, Folder::Inbox)
-            .await
-            .map_err(local_error)
+        let judged = Judged { inbound, received, body };
+        self.shared.deliver(judged, &self.from, recipients, Folder::Inbox).await.map_err(local_error)
     }
 
     /// Local recipients see what any receiver would: the signed message is judged.
@@ -200,41 +163,24 @@ impl Submission {
         now: SystemTime,
     ) -> Result<Inbound, Reply> {
         let mut judging = self.shared.judge.begin();
-        judging
-            .feed(headers)
-            .and_then(|_| judging.feed(b"\r\n"))
-            .map_err(malformed)?;
+        judging.feed(headers).and_then(|_| judging.feed(b"\r\n")).map_err(malformed)?;
         let mut reader = body.reader().map_err(local_error)?;
         let mut buffer = vec![0; 64 << 10];
         loop {
             match reader.read(&mut buffer).map_err(local_error)? {
                 0 => break,
-                length => judging
-                    .feed(buffer.get(..length).unwrap_or_default())
-                    .map(drop)
-                    .map_err(malformed)?,
+                length => judging.feed(buffer.get(..length).unwrap_or_default()).map(drop).map_err(malformed)?,
             }
         }
         drop(reader);
         let envelope = Envelope {
             ip: self.peer,
-            helo: endpoint
-                .hello()
-                .map(|hello| hello.name.clone())
-                .unwrap_or_default(),
+            helo: endpoint.hello().map(|hello| hello.name.clone()).unwrap_or_default(),
             mail_from: self.from.mailbox().map(ToString::to_string).unwrap_or_default(),
             now,
         };
-        let inbound = self
-            .shared
-            .judge
-            .finish(judging, &envelope)
-            .await
-            .map_err(malformed)?;
-        let user = endpoint
-            .identity()
-            .map(|identity| identity.user.clone())
-            .unwrap_or_default();
+        let inbound = self.shared.judge.finish(judging, &envelope).await.map_err(malformed)?;
+        let user = endpoint.identity().map(|identity| identity.user.clone()).unwrap_or_default();
         Ok(inbound.authenticated_as(&user))
     }
 }
@@ -250,16 +196,10 @@ fn completed(headers: &HeaderBlock, hostname: &gatepost_syntax::Domain) -> Resul
         octets.extend_from_slice(format!("Date: {}\r\n", trace::date_time(now)).as_bytes());
     }
     if headers.named("Message-ID").next().is_none() {
-        let nanos = now
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| since.as_nanos());
-        octets.extend_from_slice(
-            format!("Message-ID: <{nanos:x}.{}@{hostname}>\r\n", std::process::id()).as_bytes(),
-        );
+        let nanos = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        octets.extend_from_slice(format!("Message-ID: <{nanos:x}.{}@{hostname}>\r\n", std::process::id()).as_bytes());
     }
-    HeaderBlock::parse(&octets, &HeaderLimits::default())
-        .map(|(headers, _)| headers)
-        .map_err(malformed)
+    HeaderBlock::parse(&octets, &HeaderLimits::default()).map(|(headers, _)| headers).map_err(malformed)
 }
 
 fn malformed(error: impl std::fmt::Display) -> Reply {

@@ -23,9 +23,7 @@ pub struct Tls {
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls")
-            .field("certificate", &self.files.0)
-            .finish_non_exhaustive()
+        f.debug_struct("Tls").field("certificate", &self.files.0).finish_non_exhaustive()
     }
 }
 
@@ -55,10 +53,7 @@ pub enum TlsError {
 pub fn from_pem(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Tls, TlsError> {
     let files = (certificate.into(), key.into());
     let config = load(&files.0, &files.1)?;
-    Ok(Tls {
-        config: Arc::new(ArcSwap::from_pointee(config)),
-        files: Arc::new(files),
-    })
+    Ok(Tls { config: Arc::new(ArcSwap::from_pointee(config)), files: Arc::new(files) })
 }
 
 fn load(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
@@ -74,10 +69,7 @@ fn load(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
     ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
-        .map_err(|error| TlsError::Unusable {
-            path: certificate.display().to_string(),
-            error: io::Error::other(error),
-        })
+        .map_err(|error| TlsError::Unusable { path: certificate.display().to_string(), error: io::Error::other(error) })
 }
 
 impl Tls {
@@ -95,14 +87,10 @@ impl Tls {
             Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
             _ => TlsVersion::Tls12,
         };
-        let cipher = connection
-            .negotiated_cipher_suite()
-            .map(|suite| format!("{:?}", suite.suite()))
-            .unwrap_or_default();
+        let cipher =
+            connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
         let mut info = TlsInfo::new(version, &cipher);
-        info.exporter = connection
-            .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""))
-            .ok();
+        info.exporter = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
         Ok((stream, info))
     }
 }

@@ -63,10 +63,7 @@ impl Users {
     /// Nobody yet. The secret is 32 octets of randomness that stay the same for as long as possible: with it nobody can
     /// tell users that exist from those that do not.
     pub fn new(secret: Secret) -> Self {
-        Users {
-            keys: Arc::default(),
-            secret: Arc::new(secret),
-        }
+        Users { keys: Arc::default(), secret: Arc::new(secret) }
     }
 
     /// Reads a file: a user a line, `name:keys`; empty lines and those that begin with `#` are skipped.
@@ -79,10 +76,8 @@ impl Users {
     /// Reads a file again; when it can not be read all stays as it was.
     pub fn reload(&self, path: impl AsRef<Path>) -> Result<(), UsersError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| UsersError::Io {
-            path: path.display().to_string(),
-            error,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| UsersError::Io { path: path.display().to_string(), error })?;
         self.keys.store(Arc::new(parse(&text)?));
         Ok(())
     }
@@ -102,11 +97,7 @@ impl Users {
 
     /// The file's text.
     pub fn to_text(&self) -> String {
-        self.keys
-            .load()
-            .iter()
-            .map(|(user, keys)| format!("{user}:{keys}\n"))
-            .collect()
+        self.keys.load().iter().map(|(user, keys)| format!("{user}:{keys}\n")).collect()
     }
 
     fn keys_of(&self, user: &str) -> (ScramKeys, bool) {
@@ -119,18 +110,11 @@ impl Users {
 
 fn parse(text: &str) -> Result<BTreeMap<String, ScramKeys>, UsersError> {
     let mut users = BTreeMap::new();
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     for (index, text) in lines {
         let line = index + 1;
-        let (name, keys) = text
-            .rsplit_once(":SCRAM-SHA-256$")
-            .ok_or(UsersError::Line { line })?;
-        let keys = format!("SCRAM-SHA-256${}", keys.trim_end())
-            .parse()
-            .map_err(|_| UsersError::Line { line })?;
+        let (name, keys) = text.rsplit_once(":SCRAM-SHA-256$").ok_or(UsersError::Line { line })?;
+        let keys = format!("SCRAM-SHA-256${}", keys.trim_end()).parse().map_err(|_| UsersError::Line { line })?;
         let name = Mailbox::parse(name).map_err(|error| UsersError::Name { line, error })?;
         users.insert(name.to_string(), keys);
     }
@@ -141,22 +125,12 @@ impl Authenticator for Users {
     fn answer<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             match question {
-                Question::Password {
-                    user,
-                    authzid: None,
-                    password,
-                } => {
+                Question::Password { user, authzid: None, password } => {
                     let (keys, exists) = self.keys_of(user);
                     let (password, identity) = (password.clone(), Identity { user: user.clone() });
                     // the derivation is the same work for users that do not exist
-                    let fits = tokio::task::spawn_blocking(move || keys.fits(&password))
-                        .await
-                        .unwrap_or(false);
-                    if fits && exists {
-                        Answer::Grant(identity)
-                    } else {
-                        Answer::Deny
-                    }
+                    let fits = tokio::task::spawn_blocking(move || keys.fits(&password)).await.unwrap_or(false);
+                    if fits && exists { Answer::Grant(identity) } else { Answer::Deny }
                 }
                 Question::ScramKeys { user, authzid: None } => {
                     Answer::Keys(self.keys_of(user).0, Identity { user: user.clone() })

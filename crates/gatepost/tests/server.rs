@@ -19,33 +19,16 @@ async fn start(policy: Policy, store: Memory, folder: &std::path::Path) -> Handl
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let users = Users::new(Secret::new("a test secret"));
-    users.add(
-        &Mailbox::parse("bob@example.test").unwrap(),
-        &Secret::new("pencil"),
-        b"sixteen octets..",
-    );
-    let server = Server::new("mx.example.test".parse().unwrap())
-        .resolver(Zone::parse(ZONE).unwrap())
-        .store(store);
-    let server = server
-        .tls(tls::from_pem(certificate, key).unwrap())
-        .users(users)
-        .policy(policy)
-        .spool(folder);
-    server
-        .listen(Service::Mx, "127.0.0.1:0")
-        .unwrap()
-        .start()
-        .await
-        .unwrap()
+    users.add(&Mailbox::parse("bob@example.test").unwrap(), &Secret::new("pencil"), b"sixteen octets..");
+    let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse(ZONE).unwrap()).store(store);
+    let server = server.tls(tls::from_pem(certificate, key).unwrap()).users(users).policy(policy).spool(folder);
+    server.listen(Service::Mx, "127.0.0.1:0").unwrap().start().await.unwrap()
 }
 
 /// Sends lines one by one; the replies' first lines.
 fn talk(address: std::net::SocketAddr, lines: &[&str]) -> Vec<String> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(std::time::Duration::from_secs(10)))
-        .unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut replies = Vec::new();
     let mut reply = || {
@@ -76,39 +59,31 @@ fn deliver_forged(address: std::net::SocketAddr) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_that_fails_dmarc_is_handled_by_policy() {
-    for (policy, code, inbox, junk) in [
-        (Policy::Record, "250", 1, 0),
-        (Policy::Quarantine, "250", 0, 1),
-        (Policy::Reject, "550", 0, 0),
-    ] {
-        let folder =
-            std::env::temp_dir().join(format!("gatepost-test-{}-{}", std::process::id(), policy.word()));
+    for (policy, code, inbox, junk) in
+        [(Policy::Record, "250", 1, 0), (Policy::Quarantine, "250", 0, 1), (Policy::Reject, "550", 0, 0)]
+    {
+        let folder = std::env::temp_dir().join(format!("gatepost-test-{}-{}", std::process::id(), policy.word()));
         std::fs::create_dir_all(&folder).unwrap();
         let store = Memory::new();
         let handle = start(policy, store.clone(), &folder).await;
         let address = handle.address(Service::Mx).unwrap();
-        let reply = tokio::task::spawn_blocking(move || deliver_forged(address))
-            .await
-            .unwrap();
+        let reply = tokio::task::spawn_blocking(move || deliver_forged(address)).await.unwrap();
         assert!(reply.starts_with(code), "{policy:?}: {reply}");
         let stored = |folder| store.messages("bob@example.test", folder);
-        assert_eq!(
-            (stored(Folder::Inbox).len(), stored(Folder::Junk).len()),
-            (inbox, junk),
-            "{policy:?}"
-        );
+        assert_eq!((stored(Folder::Inbox).len(), stored(Folder::Junk).len()), (inbox, junk), "{policy:?}");
         for message in stored(Folder::Inbox).iter().chain(&stored(Folder::Junk)) {
             let text = String::from_utf8_lossy(message);
-            assert!(text.starts_with("Return-Path: <x@elsewhere.test>\r\nAuthentication-Results: mx.example.test;\r\n\tspf=none"), "{text}");
             assert!(
-                text.contains("dmarc=fail header.from=bank.test policy.dmarc=reject")
-                    && !text.contains("dmarc=pass"),
+                text.starts_with(
+                    "Return-Path: <x@elsewhere.test>\r\nAuthentication-Results: mx.example.test;\r\n\tspf=none"
+                ),
                 "{text}"
             );
             assert!(
-                text.ends_with("\r\nFrom: service@bank.test\r\n\r\nPay.\r\n"),
+                text.contains("dmarc=fail header.from=bank.test policy.dmarc=reject") && !text.contains("dmarc=pass"),
                 "{text}"
             );
+            assert!(text.ends_with("\r\nFrom: service@bank.test\r\n\r\nPay.\r\n"), "{text}");
         }
         handle.stop().await;
         std::fs::remove_dir_all(&folder).unwrap();
@@ -160,16 +135,9 @@ async fn one_call_judges_a_message() {
         mail_from: "a@home.test".into(),
         now: std::time::SystemTime::now(),
     };
-    let inbound = judge
-        .message(&envelope, b"From: a@home.test\r\n\r\nhi\r\n")
-        .await
-        .unwrap();
+    let inbound = judge.message(&envelope, b"From: a@home.test\r\n\r\nhi\r\n").await.unwrap();
     assert_eq!(inbound.explain().line, "spf=pass dkim=none dmarc=none");
-    for malformed in [
-        &b"From: a@home.test\rFrom: b@bank.test\r\n\r\n"[..],
-        b" x\r\n\r\n",
-        b"no colon\r\n\r\n",
-    ] {
+    for malformed in [&b"From: a@home.test\rFrom: b@bank.test\r\n\r\n"[..], b" x\r\n\r\n", b"no colon\r\n\r\n"] {
         assert!(judge.message(&envelope, malformed).await.is_err());
     }
 }
@@ -178,12 +146,7 @@ async fn one_call_judges_a_message() {
 fn a_maildir_is_locked_by_one_session_and_keeps_identifiers() {
     let folder = std::env::temp_dir().join(format!("gatepost-test-{}-maildir", std::process::id()));
     let store = Maildir::open(&folder).unwrap();
-    let (bob, owner) = (
-        Mailbox::parse("bob@example.test").unwrap(),
-        Identity {
-            user: "bob@example.test".into(),
-        },
-    );
+    let (bob, owner) = (Mailbox::parse("bob@example.test").unwrap(), Identity { user: "bob@example.test".into() });
     for text in ["one\r\n", "one\r\n"] {
         store.deliver(&bob, Folder::Inbox, &mut text.as_bytes()).unwrap();
     }
@@ -191,10 +154,7 @@ fn a_maildir_is_locked_by_one_session_and_keeps_identifiers() {
     let mut open = store.open(&owner).unwrap();
     assert!(store.open(&owner).is_err());
     let entries = open.entries().to_vec();
-    assert_eq!(
-        entries.iter().map(|entry| entry.size).collect::<Vec<_>>(),
-        [10, 5, 5]
-    );
+    assert_eq!(entries.iter().map(|entry| entry.size).collect::<Vec<_>>(), [10, 5, 5]);
     assert_eq!(open.read(0).unwrap(), b"lf\r\nonly\r\n");
     assert!(entries[1].uid != entries[2].uid);
     assert!(open.commit(&[0, 2]));

@@ -10,10 +10,7 @@ use thiserror::Error;
 pub enum Command {
     User(String),
     Pass(Secret),
-    Auth {
-        mechanism: Option<String>,
-        initial: Option<String>,
-    },
+    Auth { mechanism: Option<String>, initial: Option<String> },
     Stls,
     Capa,
     Stat,
@@ -43,20 +40,11 @@ impl Command {
     /// Reads a line without its CRLF.
     pub fn parse(line: &[u8]) -> Result<Self, CommandError> {
         let text = std::str::from_utf8(line).map_err(|_| CommandError::Arguments)?;
-        let (keyword, rest) = text
-            .split_once(' ')
-            .map_or((text, None), |(keyword, rest)| (keyword, Some(rest)));
+        let (keyword, rest) = text.split_once(' ').map_or((text, None), |(keyword, rest)| (keyword, Some(rest)));
         let none = |command: Command| {
-            if rest.is_none() {
-                Ok(command)
-            } else {
-                Err(CommandError::Arguments)
-            }
+            if rest.is_none() { Ok(command) } else { Err(CommandError::Arguments) }
         };
-        let needed = || {
-            rest.filter(|rest| !rest.is_empty())
-                .ok_or(CommandError::Arguments)
-        };
+        let needed = || rest.filter(|rest| !rest.is_empty()).ok_or(CommandError::Arguments);
         match keyword.to_ascii_uppercase().as_str() {
             "USER" => Ok(Command::User(needed()?.to_owned())),
             // RFC 1939 §7: spaces belong to the password
@@ -79,10 +67,7 @@ impl Command {
 }
 
 fn number(text: &str) -> Result<usize, CommandError> {
-    digits(text)
-        .and_then(|digits| digits.parse().ok())
-        .filter(|number| *number > 0)
-        .ok_or(CommandError::Arguments)
+    digits(text).and_then(|digits| digits.parse().ok()).filter(|number| *number > 0).ok_or(CommandError::Arguments)
 }
 
 fn digits(text: &str) -> Option<&str> {
@@ -92,9 +77,7 @@ fn digits(text: &str) -> Option<&str> {
 
 fn top(rest: &str) -> Result<Command, CommandError> {
     let (message, lines) = rest.split_once(' ').ok_or(CommandError::Arguments)?;
-    let lines = digits(lines)
-        .and_then(|digits| digits.parse().ok())
-        .ok_or(CommandError::Arguments)?;
+    let lines = digits(lines).and_then(|digits| digits.parse().ok()).ok_or(CommandError::Arguments)?;
     Ok(Command::Top(number(message)?, lines))
 }
 
@@ -103,13 +86,6 @@ fn auth(rest: Option<&str>) -> Result<Command, CommandError> {
     let mut words = rest.into_iter().flat_map(|rest| rest.split(' '));
     let mechanism = words.next().map(str::to_ascii_uppercase);
     let initial = words.next().map(str::to_owned);
-    let ok = words.next().is_none()
-        && mechanism
-            .as_ref()
-            .is_none_or(|name| (1..=20).contains(&name.len()));
-    if ok {
-        Ok(Command::Auth { mechanism, initial })
-    } else {
-        Err(CommandError::Arguments)
-    }
+    let ok = words.next().is_none() && mechanism.as_ref().is_none_or(|name| (1..=20).contains(&name.len()));
+    if ok { Ok(Command::Auth { mechanism, initial }) } else { Err(CommandError::Arguments) }
 }

@@ -33,13 +33,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            line: 512,
-            auth_line: 12_288,
-            errors: 20,
-            auth_failures: 3,
-            idle: Duration::from_secs(600),
-        }
+        Limits { line: 512, auth_line: 12_288, errors: 20, auth_failures: 3, idle: Duration::from_secs(600) }
     }
 }
 
@@ -124,9 +118,7 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("tls", &self.tls)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("tls", &self.tls).finish_non_exhaustive()
     }
 }
 
@@ -186,15 +178,8 @@ impl Server {
         match maildrop {
             Ok(entries) => {
                 self.ok(&format!("{} messages", entries.len()));
-                self.state = State::Transaction(
-                    entries
-                        .into_iter()
-                        .map(|entry| Listed {
-                            entry,
-                            deleted: false,
-                        })
-                        .collect(),
-                );
+                self.state =
+                    State::Transaction(entries.into_iter().map(|entry| Listed { entry, deleted: false }).collect());
             }
             Err(error) => {
                 self.state = State::Authorization(None);
@@ -215,9 +200,7 @@ impl Server {
         if self.sending.is_none() {
             self.ok("message follows");
         }
-        self.sending
-            .get_or_insert_default()
-            .write(octets, &mut self.output);
+        self.sending.get_or_insert_default().write(octets, &mut self.output);
     }
 
     /// The message has ended.
@@ -253,13 +236,11 @@ impl Server {
     }
 
     fn ok(&mut self, text: &str) {
-        self.output
-            .extend_from_slice(format!("+OK {text}\r\n").as_bytes());
+        self.output.extend_from_slice(format!("+OK {text}\r\n").as_bytes());
     }
 
     fn err(&mut self, text: &str) {
-        self.output
-            .extend_from_slice(format!("-ERR {text}\r\n").as_bytes());
+        self.output.extend_from_slice(format!("-ERR {text}\r\n").as_bytes());
     }
 
     /// A failed command; too many end the session, and nothing is deleted.
@@ -309,9 +290,8 @@ impl Server {
     /// RFC 2449 §5.
     fn capabilities(&mut self) {
         self.ok("capabilities follow");
-        let mut lines: Vec<String> = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut lines: Vec<String> =
+            ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"].map(str::to_owned).to_vec();
         let mechanisms = self.mechanisms();
         if mechanisms.contains(&"PLAIN") {
             lines.push("USER".to_owned());
@@ -323,18 +303,13 @@ impl Server {
             lines.push("STLS".to_owned());
         }
         lines.push(".".to_owned());
-        self.output
-            .extend_from_slice((lines.join("\r\n") + "\r\n").as_bytes());
+        self.output.extend_from_slice((lines.join("\r\n") + "\r\n").as_bytes());
     }
 
     fn quit(&mut self) {
         if let State::Transaction(entries) = &self.state {
-            let deleted = entries
-                .iter()
-                .enumerate()
-                .filter(|(_, listed)| listed.deleted)
-                .map(|(index, _)| index)
-                .collect();
+            let deleted =
+                entries.iter().enumerate().filter(|(_, listed)| listed.deleted).map(|(index, _)| index).collect();
             self.pending = Some(Event::Commit(deleted)); // RFC 1939 §6: only here
             self.state = State::Updating;
         } else {
@@ -362,18 +337,11 @@ impl Server {
                 None => self.fail("USER first"),
             },
             Command::Auth { mechanism: None, .. } => {
-                let list: String = self
-                    .mechanisms()
-                    .iter()
-                    .map(|name| format!("{name}\r\n"))
-                    .collect();
+                let list: String = self.mechanisms().iter().map(|name| format!("{name}\r\n")).collect();
                 self.ok("mechanisms follow");
                 self.output.extend_from_slice(format!("{list}.\r\n").as_bytes());
             }
-            Command::Auth {
-                mechanism: Some(name),
-                initial,
-            } => self.auth(&name, initial.as_deref()),
+            Command::Auth { mechanism: Some(name), initial } => self.auth(&name, initial.as_deref()),
             Command::Stls => self.start_tls(),
             _ => self.fail("log in first"),
         }
@@ -381,18 +349,13 @@ impl Server {
 
     fn password(&mut self, user: &str, password: Secret) {
         let prepared = |octets: &[u8]| {
-            std::str::from_utf8(octets)
-                .ok()
-                .and_then(|text| prepare(text).ok().map(|t| t.into_owned()))
+            std::str::from_utf8(octets).ok().and_then(|text| prepare(text).ok().map(|t| t.into_owned()))
         };
         match (prepared(user.as_bytes()), prepared(password.expose())) {
             (Some(user), Some(password)) => {
                 self.state = State::Opening;
-                self.pending = Some(Event::Auth(Question::Password {
-                    user,
-                    authzid: None,
-                    password: Secret::new(password),
-                }));
+                self.pending =
+                    Some(Event::Auth(Question::Password { user, authzid: None, password: Secret::new(password) }));
             }
             _ => self.login_failed("[AUTH] authentication failed"),
         }
@@ -415,8 +378,7 @@ impl Server {
     /// RFC 5034 §4.
     fn auth(&mut self, name: &str, initial: Option<&str>) {
         let offered = !self.mechanisms().is_empty();
-        let mechanism =
-            gatepost_sasl::mechanism(name, &self.config.sasl, self.tls, &self.nonce).filter(|_| offered);
+        let mechanism = gatepost_sasl::mechanism(name, &self.config.sasl, self.tls, &self.nonce).filter(|_| offered);
         let Some(mechanism) = mechanism else {
             return self.fail("this mechanism is not offered");
         };
@@ -452,8 +414,7 @@ impl Server {
         };
         match mechanism.step(input) {
             Turn::Challenge(challenge) => {
-                self.output
-                    .extend_from_slice(format!("+ {}\r\n", base64::encode(challenge)).as_bytes());
+                self.output.extend_from_slice(format!("+ {}\r\n", base64::encode(challenge)).as_bytes());
             }
             Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
             Turn::Done(Ok(identity)) => {
@@ -475,25 +436,18 @@ impl Server {
         let missing = "no such message";
         match command {
             Command::Stat => {
-                let (count, size) = (
-                    left().count(),
-                    left().map(|(_, listed)| listed.entry.size).sum::<u64>(),
-                );
+                let (count, size) = (left().count(), left().map(|(_, listed)| listed.entry.size).sum::<u64>());
                 self.ok(&format!("{count} {size}"));
             }
             Command::List(None) => {
-                let lines: String = left()
-                    .map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.size))
-                    .collect();
-                self.output
-                    .extend_from_slice(format!("+OK sizes follow\r\n{lines}.\r\n").as_bytes());
+                let lines: String =
+                    left().map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.size)).collect();
+                self.output.extend_from_slice(format!("+OK sizes follow\r\n{lines}.\r\n").as_bytes());
             }
             Command::Uidl(None) => {
-                let lines: String = left()
-                    .map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.uid))
-                    .collect();
-                self.output
-                    .extend_from_slice(format!("+OK identifiers follow\r\n{lines}.\r\n").as_bytes());
+                let lines: String =
+                    left().map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.uid)).collect();
+                self.output.extend_from_slice(format!("+OK identifiers follow\r\n{lines}.\r\n").as_bytes());
             }
             Command::List(Some(number)) => match known(number).map(|listed| listed.entry.size) {
                 Some(size) => self.ok(&format!("{number} {size}")),
@@ -503,9 +457,7 @@ impl Server {
                 Some(uid) => self.ok(&format!("{number} {uid}")),
                 None => self.fail(missing),
             },
-            Command::Retr(number) if known(number).is_some() => {
-                self.pending = Some(Event::Retrieve(number - 1))
-            }
+            Command::Retr(number) if known(number).is_some() => self.pending = Some(Event::Retrieve(number - 1)),
             Command::Top(number, lines) if known(number).is_some() => {
                 self.pending = Some(Event::Top(number - 1, lines))
             }
@@ -536,11 +488,7 @@ impl Server {
             }
             State::Authorization(_) | State::Transaction(_) | State::Authenticating(_) => {
                 let authenticating = matches!(self.state, State::Authenticating(_));
-                let limit = if authenticating {
-                    self.config.limits.auth_line
-                } else {
-                    self.config.limits.line
-                };
+                let limit = if authenticating { self.config.limits.auth_line } else { self.config.limits.line };
                 match self.input.line(limit) {
                     Line::Partial => false,
                     line => {

@@ -8,12 +8,7 @@
 pub fn top(message: &[u8], lines: u64) -> &[u8] {
     let mut left = None;
     let mut begin = 0;
-    for end in message
-        .windows(2)
-        .enumerate()
-        .filter(|(_, pair)| *pair == b"\r\n")
-        .map(|(at, _)| at + 2)
-    {
+    for end in message.windows(2).enumerate().filter(|(_, pair)| *pair == b"\r\n").map(|(at, _)| at + 2) {
         let blank = end - begin == 2;
         left = match left {
             None if blank => Some(lines),

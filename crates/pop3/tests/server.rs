@@ -17,10 +17,7 @@ struct Seen {
 }
 
 fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
-    let config = Config {
-        stls: true,
-        ..Config::default()
-    };
+    let config = Config { stls: true, ..Config::default() };
     let mut server = Server::new(config, "nonce");
     if tls {
         server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
@@ -29,9 +26,7 @@ fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
     loop {
         match server.poll() {
             Step::Write(octets) => seen.replies.push_str(std::str::from_utf8(&octets).unwrap()),
-            Step::Event(Event::Auth(Question::Password { user, password, .. }))
-                if password.expose() == b"pen cil" =>
-            {
+            Step::Event(Event::Auth(Question::Password { user, password, .. })) if password.expose() == b"pen cil" => {
                 server.answer(Answer::Grant(Identity { user }));
             }
             Step::Event(Event::Auth(_)) => server.answer(Answer::Deny),
@@ -44,10 +39,7 @@ fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
                 server.opened(Ok(MESSAGES.iter().enumerate().map(entry).collect()));
             }
             Step::Event(Event::Retrieve(index) | Event::Top(index, _)) => {
-                MESSAGES[index]
-                    .as_bytes()
-                    .chunks(3)
-                    .for_each(|piece| server.message(piece));
+                MESSAGES[index].as_bytes().chunks(3).for_each(|piece| server.message(piece));
                 server.end();
             }
             Step::Event(Event::Commit(deleted)) => {
@@ -75,9 +67,8 @@ const LOGIN: &str = "USER ann\r\nPASS pen cil\r\n";
 
 #[test]
 fn a_session() {
-    let script = format!(
-        "{LOGIN}STAT\r\nLIST\r\nUIDL 2\r\nRETR 1\r\nDELE 1\r\nRETR 1\r\nLIST\r\nRSET\r\nDELE 2\r\nQUIT\r\n"
-    );
+    let script =
+        format!("{LOGIN}STAT\r\nLIST\r\nUIDL 2\r\nRETR 1\r\nDELE 1\r\nRETR 1\r\nLIST\r\nRSET\r\nDELE 2\r\nQUIT\r\n");
     let seen = run(script.as_bytes(), usize::MAX, true);
     assert_eq!(
         seen.replies,
@@ -90,43 +81,23 @@ fn a_session() {
 
 #[test]
 fn nothing_is_deleted_without_quit() {
-    assert_eq!(
-        run(format!("{LOGIN}DELE 1\r\n").as_bytes(), 5, true).deleted,
-        None
-    );
+    assert_eq!(run(format!("{LOGIN}DELE 1\r\n").as_bytes(), 5, true).deleted, None);
 }
 
 #[test]
 fn log_ins() {
     let replies = |script: &str, tls| {
-        run(script.as_bytes(), 7, tls)
-            .replies
-            .lines()
-            .skip(1)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        run(script.as_bytes(), 7, tls).replies.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(
         replies("USER ann\r\nPASS x\r\nAUTH PLAIN AHgAeA==\r\n", false),
-        [
-            "-ERR not without TLS",
-            "-ERR not without TLS",
-            "-ERR this mechanism is not offered"
-        ]
+        ["-ERR not without TLS", "-ERR not without TLS", "-ERR this mechanism is not offered"]
     );
     assert_eq!(
         replies("PASS pen cil\r\nUSER ann\r\nNOOP\r\nPASS pen cil\r\n", true),
-        [
-            "-ERR USER first",
-            "+OK now PASS",
-            "-ERR log in first",
-            "-ERR USER first"
-        ]
+        ["-ERR USER first", "+OK now PASS", "-ERR log in first", "-ERR USER first"]
     );
-    assert_eq!(
-        replies("USER ann\r\nPASS x\r\n", true),
-        ["+OK now PASS", "-ERR [AUTH] authentication failed"]
-    );
+    assert_eq!(replies("USER ann\r\nPASS x\r\n", true), ["+OK now PASS", "-ERR [AUTH] authentication failed"]);
     assert_eq!(
         replies("USER busy\r\nPASS pen cil\r\n", true),
         ["+OK now PASS", "-ERR [IN-USE] the maildrop is locked"]
@@ -160,11 +131,7 @@ fn odd_numbers_are_refused() {
         "FOO",
     ] {
         let seen = run(format!("{LOGIN}{command}\r\n").as_bytes(), usize::MAX, true);
-        assert!(
-            seen.replies.lines().last().unwrap().starts_with("-ERR"),
-            "{command}: {}",
-            seen.replies
-        );
+        assert!(seen.replies.lines().last().unwrap().starts_with("-ERR"), "{command}: {}", seen.replies);
     }
 }
 

@@ -18,10 +18,7 @@ fn say(server: &mut Server, line: &str) -> String {
                     _ => Answer::Deny,
                 })
             }
-            Step::Event(Event::Open(_)) => server.opened(Ok(vec![Entry {
-                size: 4,
-                uid: "u1".into(),
-            }])),
+            Step::Event(Event::Open(_)) => server.opened(Ok(vec![Entry { size: 4, uid: "u1".into() }])),
             Step::Event(Event::Commit(_)) => server.committed(true),
             Step::Event(_) => server.end(),
             Step::Read(_) | Step::StartTls | Step::Close => return replies,
@@ -40,16 +37,8 @@ fn the_server_follows_its_table() {
         .collect();
     assert!(rows.len() > 30);
     for row in rows {
-        let [state, line, reply, next, notes] = row.as_slice() else {
-            panic!("{row:?}")
-        };
-        let mut server = Server::new(
-            Config {
-                stls: true,
-                ..Config::default()
-            },
-            "nonce",
-        );
+        let [state, line, reply, next, notes] = row.as_slice() else { panic!("{row:?}") };
+        let mut server = Server::new(Config { stls: true, ..Config::default() }, "nonce");
         if !notes.contains("(tls: no)") {
             server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
         }
@@ -66,10 +55,6 @@ fn the_server_follows_its_table() {
         assert_eq!(server.state(), state, "{row:?}");
         let said = say(&mut server, &format!("{line}\r\n"));
         let word = said.split([' ', '\r']).next().unwrap_or_default();
-        assert_eq!(
-            (word, server.state()),
-            (reply.as_str(), next.as_str()),
-            "{row:?}: {said}"
-        );
+        assert_eq!((word, server.state()), (reply.as_str(), next.as_str()), "{row:?}: {said}");
     }
 }

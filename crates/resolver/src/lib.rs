@@ -7,9 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use gatepost_dns::{Answer, CacheLimits, Cached, Lookup, LookupError, Question, Resolver};
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::{ResolverBuilder, TokioResolver};
 use thiserror::Error;
@@ -51,11 +49,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            timeout: Duration::from_secs(5),
-            attempts: 1,
-            cache: CacheLimits::default(),
-        }
+        Options { timeout: Duration::from_secs(5), attempts: 1, cache: CacheLimits::default() }
     }
 }
 
@@ -79,30 +73,20 @@ impl SystemResolver {
         });
         let server = NameServerConfig::new(server.ip(), true, connections.to_vec());
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-        Self::build(
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()),
-            options,
-        )
+        Self::build(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()), options)
     }
 
-    fn build(
-        mut builder: ResolverBuilder<TokioRuntimeProvider>,
-        options: Options,
-    ) -> Result<Self, ConfigError> {
+    fn build(mut builder: ResolverBuilder<TokioRuntimeProvider>, options: Options) -> Result<Self, ConfigError> {
         set(builder.options_mut(), &options);
         let hickory = builder.build().map_err(system)?;
         let began = Instant::now();
         let clock = Box::new(move || began.elapsed());
-        Ok(SystemResolver {
-            inner: Cached::new(Network { hickory }, options.cache, clock),
-        })
+        Ok(SystemResolver { inner: Cached::new(Network { hickory }, options.cache, clock) })
     }
 }
 
 fn system(error: impl std::fmt::Display) -> ConfigError {
-    ConfigError::System {
-        reason: error.to_string(),
-    }
+    ConfigError::System { reason: error.to_string() }
 }
 
 fn set(opts: &mut ResolverOpts, options: &Options) {
@@ -127,11 +111,7 @@ struct Network {
 impl Network {
     async fn ask(&self, question: &Question) -> Result<Answer, LookupError> {
         let name = message::name(&question.name).ok_or(LookupError::Malformed)?;
-        match self
-            .hickory
-            .lookup(name, message::record_type(question.kind)?)
-            .await
-        {
+        match self.hickory.lookup(name, message::record_type(question.kind)?).await {
             Ok(found) => message::answer(found.answers(), question.kind),
             Err(error) => message::nothing(&error),
         }

@@ -42,31 +42,20 @@ pub(crate) fn answer(answers: &[rr::Record], kind: RecordType) -> Result<Answer,
     let ttl = of_kind.clone().map(|record| record.ttl).min().unwrap_or(0);
     let records: Option<Vec<Record>> = of_kind.map(|record| record_from(&record.data)).collect();
     let records = records.ok_or(LookupError::Malformed)?;
-    let found = if records.is_empty() {
-        Found::NoData
-    } else {
-        Found::Records(Arc::from(records))
-    };
+    let found = if records.is_empty() { Found::NoData } else { Found::Records(Arc::from(records)) };
     Ok(known(found, ttl))
 }
 
 /// Not validated here, so never more than insecure.
 fn known(found: Found, ttl: u32) -> Answer {
-    Answer {
-        found,
-        security: Security::Insecure,
-        ttl: Duration::from_secs(ttl.into()),
-    }
+    Answer { found, security: Security::Insecure, ttl: Duration::from_secs(ttl.into()) }
 }
 
 fn record_from(data: &RData) -> Option<Record> {
     Some(match data {
         RData::A(address) => Record::A(address.0),
         RData::AAAA(address) => Record::Aaaa(address.0),
-        RData::MX(mx) => Record::Mx(Mx {
-            preference: mx.preference,
-            exchange: name_from(&mx.exchange)?,
-        }),
+        RData::MX(mx) => Record::Mx(Mx { preference: mx.preference, exchange: name_from(&mx.exchange)? }),
         RData::PTR(target) => Record::Ptr(name_from(&target.0)?),
         RData::CNAME(target) => Record::Cname(name_from(&target.0)?),
         RData::TXT(txt) => Record::Txt(Txt::from_strings(txt.txt_data.iter())),

@@ -20,11 +20,7 @@ const ZONE: &str = "a.example A 192.0.2.1\na.example MX 10 mx.example\na.example
 fn reply(query: &[u8], zone: &Zone, udp: bool) -> Option<Vec<u8>> {
     let query = Message::from_vec(query).unwrap();
     let asked = query.queries[0].clone();
-    let labels: Vec<&str> = asked
-        .name()
-        .iter()
-        .map(|label| std::str::from_utf8(label).unwrap())
-        .collect();
+    let labels: Vec<&str> = asked.name().iter().map(|label| std::str::from_utf8(label).unwrap()).collect();
     let name = Name::parse(&labels.join(".")).unwrap();
     let kind = RecordType::from_mnemonic(&asked.query_type().to_string())?;
     let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
@@ -42,22 +38,14 @@ fn reply(query: &[u8], zone: &Zone, udp: bool) -> Option<Vec<u8>> {
         }
         let text = "x".repeat(2000);
         let pieces: Vec<&[u8]> = text.as_bytes().chunks(255).collect();
-        reply.add_answer(rr::Record::from_rdata(
-            asked.name().clone(),
-            60,
-            RData::TXT(TXT::from_bytes(pieces)),
-        ));
+        reply.add_answer(rr::Record::from_rdata(asked.name().clone(), 60, RData::TXT(TXT::from_bytes(pieces))));
         return Some(reply.to_vec().unwrap());
     }
     let answer = gatepost_dns::block_on(zone.lookup(&Question::new(name, kind)));
     let wire = |name: &Name| rr::Name::from_ascii(format!("{name}.")).unwrap();
     let soa = || {
         let root = rr::Name::from_ascii("example.").unwrap();
-        rr::Record::from_rdata(
-            root.clone(),
-            30,
-            RData::SOA(SOA::new(root.clone(), root, 1, 1, 1, 1, 30)),
-        )
+        rr::Record::from_rdata(root.clone(), 30, RData::SOA(SOA::new(root.clone(), root, 1, 1, 1, 1, 30)))
     };
     match answer {
         Err(LookupError::Timeout) => return None,
@@ -114,10 +102,7 @@ async fn serve() -> (SocketAddr, Arc<AtomicUsize>) {
                     let mut query = vec![0; length.into()];
                     stream.read_exact(&mut query).await.unwrap();
                     if let Some(reply) = reply(&query, &zone, false) {
-                        stream
-                            .write_u16(u16::try_from(reply.len()).unwrap())
-                            .await
-                            .unwrap();
+                        stream.write_u16(u16::try_from(reply.len()).unwrap()).await.unwrap();
                         stream.write_all(&reply).await.unwrap();
                     }
                 }
@@ -148,29 +133,17 @@ async fn answers_and_failures_are_told_apart() {
     let (resolver, _) = resolver().await;
     let dns: &dyn Resolver = &resolver;
     let txt = async |text: &str| is_send(dns.txt(&name(text))).await;
-    assert_eq!(
-        txt("a.example").await.unwrap().records[0].as_str(),
-        Some("v=spf1 -all")
-    );
+    assert_eq!(txt("a.example").await.unwrap().records[0].as_str(), Some("v=spf1 -all"));
     assert_eq!(txt("_odd!name.example").await.unwrap().records.len(), 1);
-    assert_eq!(
-        txt("large.example").await.unwrap().records[0].as_bytes().len(),
-        2000
-    );
+    assert_eq!(txt("large.example").await.unwrap().records[0].as_bytes().len(), 2000);
     assert!(txt("none.example").await.unwrap().nxdomain);
     assert_eq!(txt("servfail.example").await, Err(LookupError::ServerFailure));
     assert_eq!(txt("refused.example").await, Err(LookupError::Refused));
     assert_eq!(txt("silent.example").await, Err(LookupError::Timeout));
     let none = dns.addresses(&name("a.example"), Family::V6).await.unwrap();
     assert!(none.records.is_empty() && !none.nxdomain);
-    assert_eq!(
-        dns.mx(&name("a.example")).await.unwrap().records[0].exchange,
-        name("mx.example")
-    );
-    assert_eq!(
-        dns.ptr("192.0.2.1".parse().unwrap()).await.unwrap().records,
-        [name("a.example")]
-    );
+    assert_eq!(dns.mx(&name("a.example")).await.unwrap().records[0].exchange, name("mx.example"));
+    assert_eq!(dns.ptr("192.0.2.1".parse().unwrap()).await.unwrap().records, [name("a.example")]);
 }
 
 #[tokio::test]

@@ -27,10 +27,7 @@ pub struct AuthResults {
 impl AuthResults {
     /// A field of the server that calls itself `authserv_id` (RFC 8601 §2.5), without results.
     pub fn new(authserv_id: &str) -> Self {
-        AuthResults {
-            authserv_id: authserv_id.to_owned(),
-            results: Vec::new(),
-        }
+        AuthResults { authserv_id: authserv_id.to_owned(), results: Vec::new() }
     }
 
     /// Adds a result.
@@ -62,15 +59,8 @@ impl AuthResults {
         if self.results.is_empty() {
             return format!("Authentication-Results: {self}\r\n");
         }
-        let lines: String = self
-            .results
-            .iter()
-            .map(|result| format!(";\r\n\t{result}"))
-            .collect();
-        format!(
-            "Authentication-Results: {}{lines}\r\n",
-            cfws::quote_unless_token(&self.authserv_id)
-        )
+        let lines: String = self.results.iter().map(|result| format!(";\r\n\t{result}")).collect();
+        format!("Authentication-Results: {}{lines}\r\n", cfws::quote_unless_token(&self.authserv_id))
     }
 }
 
@@ -114,17 +104,13 @@ impl Untrusted {
     pub fn trusted(self, own: &[&str]) -> Option<AuthResults> {
         let ours = own.iter().any(|id| same_server(id, &self.authserv_id));
         let known = self.version.is_none_or(|version| version == 1);
-        (ours && known).then_some(AuthResults {
-            authserv_id: self.authserv_id,
-            results: self.results,
-        })
+        (ours && known).then_some(AuthResults { authserv_id: self.authserv_id, results: self.results })
     }
 }
 
 /// Whether two authserv-ids name the same server: in any case, A-label or U-label, with or without a last dot.
 pub(crate) fn same_server(a: &str, b: &str) -> bool {
-    let folded =
-        |id: &str| gatepost_syntax::Domain::parse(id).map_or_else(|_| id.to_lowercase(), |d| d.to_string());
+    let folded = |id: &str| gatepost_syntax::Domain::parse(id).map_or_else(|_| id.to_lowercase(), |d| d.to_string());
     folded(a.trim()) == folded(b.trim())
 }
 
@@ -153,10 +139,7 @@ pub enum ParseError {
 /// resinfo = [CFWS] ";" methodspec [ CFWS reasonspec ] [ CFWS 1*propspec ]
 /// ```
 pub fn parse(body: &str) -> Result<Untrusted, ParseError> {
-    let mut reader = Reader {
-        text: body,
-        rest: body,
-    };
+    let mut reader = Reader { text: body, rest: body };
     reader.skip()?;
     let authserv_id = reader.value()?;
     reader.skip()?;
@@ -166,19 +149,12 @@ pub fn parse(body: &str) -> Result<Untrusted, ParseError> {
         return Err(reader.error(CfwsError::Expected("a version or `;`")));
     }
     let results = reader.results()?;
-    Ok(Untrusted {
-        authserv_id,
-        version,
-        results,
-    })
+    Ok(Untrusted { authserv_id, version, results })
 }
 
 /// Reads no further than the authserv-id and the version: enough to tell whose field it claims to be.
 pub(crate) fn parse_server(body: &str) -> Result<(String, Option<u32>), ParseError> {
-    let mut reader = Reader {
-        text: body,
-        rest: body,
-    };
+    let mut reader = Reader { text: body, rest: body };
     reader.skip()?;
     let authserv_id = reader.value()?;
     reader.skip()?;
@@ -192,10 +168,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn error(&self, error: CfwsError) -> ParseError {
-        ParseError::Syntax {
-            at: self.text.len() - self.rest.len(),
-            error,
-        }
+        ParseError::Syntax { at: self.text.len() - self.rest.len(), error }
     }
 
     fn skip(&mut self) -> Result<(), ParseError> {
@@ -204,10 +177,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, wanted: &'static str) -> Result<(), ParseError> {
-        self.rest = self
-            .rest
-            .strip_prefix(wanted)
-            .ok_or_else(|| self.error(CfwsError::Expected(wanted)))?;
+        self.rest = self.rest.strip_prefix(wanted).ok_or_else(|| self.error(CfwsError::Expected(wanted)))?;
         Ok(())
     }
 
@@ -224,11 +194,7 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Option<u32> {
-        let digits: &str = self
-            .rest
-            .split(|c: char| !c.is_ascii_digit())
-            .next()
-            .unwrap_or_default();
+        let digits: &str = self.rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
         let number = digits.parse().ok()?;
         self.rest = self.rest.get(digits.len()..).unwrap_or_default();
         Some(number)
@@ -236,10 +202,8 @@ impl<'a> Reader<'a> {
 
     /// `Keyword = <a "Keyword" as in RFC 5321 §4.1.2>`: letters, digits, inner hyphens; underscores occur.
     fn keyword(&mut self) -> Result<String, ParseError> {
-        let end = self
-            .rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
-            .unwrap_or(self.rest.len());
+        let end =
+            self.rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(self.rest.len());
         match self.rest.split_at_checked(end) {
             Some((word, rest)) if !word.is_empty() => {
                 self.rest = rest;
@@ -278,8 +242,7 @@ impl<'a> Reader<'a> {
         if self.rest.starts_with('/') {
             self.take("/")?;
             self.skip()?;
-            self.number()
-                .ok_or_else(|| self.error(CfwsError::Expected("a version")))?;
+            self.number().ok_or_else(|| self.error(CfwsError::Expected("a version")))?;
             self.skip()?;
         }
         self.take("=")?;
@@ -317,11 +280,7 @@ impl<'a> Reader<'a> {
         self.take("=")?;
         self.skip()?;
         let value = self.pvalue()?;
-        info.properties.push(Property {
-            ptype: word,
-            name,
-            value,
-        });
+        info.properties.push(Property { ptype: word, name, value });
         Ok(())
     }
 

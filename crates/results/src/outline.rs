@@ -59,19 +59,11 @@ impl Outline {
         } else {
             let mut out = String::with_capacity(line.len());
             for c in line.chars() {
-                if safe(c) {
-                    out.push(c)
-                } else {
-                    out.extend(c.escape_default())
-                }
+                if safe(c) { out.push(c) } else { out.extend(c.escape_default()) }
             }
             out
         };
-        Outline {
-            line,
-            cite: None,
-            children: Vec::new(),
-        }
+        Outline { line, cite: None, children: Vec::new() }
     }
 
     /// Names the rule.

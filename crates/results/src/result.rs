@@ -33,11 +33,7 @@ pub struct Property {
 impl ResInfo {
     /// A result without properties.
     pub fn new(method: &str, result: &str) -> Self {
-        ResInfo {
-            method: method.to_owned(),
-            result: result.to_owned(),
-            ..Default::default()
-        }
+        ResInfo { method: method.to_owned(), result: result.to_owned(), ..Default::default() }
     }
 
     /// Adds a property. The value may hold anything: it is quoted where needed, and what no quoted string can hold is
@@ -45,11 +41,7 @@ impl ResInfo {
     #[must_use]
     pub fn property(mut self, ptype: &str, name: &str, value: impl AsRef<str>) -> Self {
         let value = clean(value.as_ref());
-        self.properties.push(Property {
-            ptype: ptype.to_owned(),
-            name: name.to_owned(),
-            value,
-        });
+        self.properties.push(Property { ptype: ptype.to_owned(), name: name.to_owned(), value });
         self
     }
 
@@ -69,10 +61,7 @@ impl ResInfo {
 
     /// The value of a property.
     pub fn get(&self, ptype: &str, name: &str) -> Option<&str> {
-        self.properties
-            .iter()
-            .find(|p| p.ptype == ptype && p.name == name)
-            .map(|p| p.value.as_str())
+        self.properties.iter().find(|p| p.ptype == ptype && p.name == name).map(|p| p.value.as_str())
     }
 }
 
@@ -81,13 +70,7 @@ fn clean(value: &str) -> String {
     if value.chars().any(char::is_control) {
         value
             .chars()
-            .flat_map(|c| {
-                if c.is_control() {
-                    c.escape_default().collect::<Vec<_>>()
-                } else {
-                    vec![c]
-                }
-            })
+            .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
             .collect()
     } else {
         value.to_owned()
@@ -111,13 +94,7 @@ impl fmt::Display for ResInfo {
             write!(f, " reason={}", cfws::quote(reason))?;
         }
         for property in &self.properties {
-            write!(
-                f,
-                " {}.{}={}",
-                property.ptype,
-                property.name,
-                pvalue(&property.value)
-            )?;
+            write!(f, " {}.{}={}", property.ptype, property.name, pvalue(&property.value))?;
         }
         Ok(())
     }
@@ -128,9 +105,5 @@ fn pvalue(value: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "-._+".contains(c);
     let (local, domain) = value.rsplit_once('@').unwrap_or(("", value));
     let ok = !domain.is_empty() && domain.chars().all(bare) && local.chars().all(bare);
-    if ok {
-        value.to_owned()
-    } else {
-        cfws::quote_unless_token(value)
-    }
+    if ok { value.to_owned() } else { cfws::quote_unless_token(value) }
 }

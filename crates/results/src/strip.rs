@@ -17,10 +17,7 @@ pub struct Stripped {
 /// take for such a one: any case or quoting of the identifier, comments around it, versions that nobody knows, fields that
 /// can not be read (RFC 8601 §5). One pass.
 pub fn strip(headers: &HeaderBlock, own: &[&str]) -> Stripped {
-    let mut stripped = Stripped {
-        headers: Vec::with_capacity(headers.raw().len()),
-        removed: 0,
-    };
+    let mut stripped = Stripped { headers: Vec::with_capacity(headers.raw().len()), removed: 0 };
     for field in headers.fields() {
         if field.is("Authentication-Results") && may_be_ours(field, own) {
             stripped.removed += 1;

@@ -35,20 +35,14 @@ pub struct Received<'a> {
 impl Received<'_> {
     /// The field with its CRLF.
     pub fn to_field(&self) -> String {
-        let helo_ok = !self.helo.is_empty()
-            && self
-                .helo
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
+        let helo_ok =
+            !self.helo.is_empty() && self.helo.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
         let helo = if helo_ok { self.helo } else { "unknown" };
         let literal = match self.client {
             IpAddr::V4(v4) => format!("[{v4}]"),
             IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
         };
-        let mut out = format!(
-            "Received: from {helo} ({literal})\r\n\tby {} with {}",
-            self.by, self.with
-        );
+        let mut out = format!("Received: from {helo} ({literal})\r\n\tby {} with {}", self.by, self.with);
         // writing to a String can not fail
         if let Some((version, cipher)) = self.tls {
             let _ = write!(out, "\r\n\ttls {version} ({})", atom(cipher));
@@ -63,17 +57,12 @@ impl Received<'_> {
 }
 
 fn atom(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
-        .collect()
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect()
 }
 
 /// `Received-SPF` (RFC 7208 §9.1): a result, a comment, and `key=value` pairs, quoted where needed.
 pub fn received_spf(result: &str, comment: &str, pairs: &[(&str, &str)]) -> String {
-    let comment: String = escape(comment)
-        .chars()
-        .map(|c| if matches!(c, '(' | ')') { '\'' } else { c })
-        .collect();
+    let comment: String = escape(comment).chars().map(|c| if matches!(c, '(' | ')') { '\'' } else { c }).collect();
     let mut out = format!("Received-SPF: {result} ({comment})");
     for (index, (key, value)) in pairs.iter().enumerate() {
         let separator = if index == 0 { "" } else { ";" };
@@ -91,28 +80,13 @@ pub fn received_spf(result: &str, comment: &str, pairs: &[(&str, &str)]) -> Stri
 /// `Tue, 24 Nov 2026 09:00:00 +0000` (RFC 5322 §3.3), in UTC.
 pub fn date_time(time: SystemTime) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
-    let weekday = usize::try_from(days % 7)
-        .ok()
-        .and_then(|index| DAYS.get(index))
-        .copied()
-        .unwrap_or_default();
-    let month = usize::try_from(month - 1)
-        .ok()
-        .and_then(|index| MONTHS.get(index))
-        .copied()
-        .unwrap_or_default();
-    format!(
-        "{weekday}, {day} {month} {year} {:02}:{:02}:{:02} +0000",
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
+    let weekday = usize::try_from(days % 7).ok().and_then(|index| DAYS.get(index)).copied().unwrap_or_default();
+    let month = usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or_default();
+    format!("{weekday}, {day} {month} {year} {:02}:{:02}:{:02} +0000", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
 /// Year, month and day of a count of days since 1970-01-01 (proleptic Gregorian; eras of 400 years begin in March).
@@ -123,10 +97,6 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_index = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 {
-        month_index + 3
-    } else {
-        month_index - 9
-    };
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }

@@ -1,11 +1,5 @@
 //! RFC 8601: the grammar, the writer that can not be injected into, the remover of forged fields.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::path::Path;
 
@@ -19,27 +13,17 @@ fn suite(file: &str) -> Vec<serde_json::Value> {
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
     let path = Path::new(&folder).join(file);
     let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(
-            std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(),
-            "{} is missing",
-            path.display()
-        );
+        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
         println!("conformance suites not run: {} missing", path.display());
         return Vec::new();
     };
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
 fn the_grammar_suite() {
     for case in suite("authres/cases.jsonl") {
-        let (id, value, expect) = (
-            &case["id"],
-            case["input"]["value"].as_str().unwrap(),
-            &case["expect"],
-        );
+        let (id, value, expect) = (&case["id"], case["input"]["value"].as_str().unwrap(), &case["expect"]);
         let parsed = authres::parse(value);
         if expect["error"].as_bool() == Some(true) || expect["valid"].as_bool() == Some(false) {
             assert!(parsed.is_err(), "{id}: {parsed:?}");
@@ -72,10 +56,7 @@ fn the_grammar_suite() {
 fn written_values_are_read_back() {
     for case in suite("authres/generate.jsonl") {
         let result = &case["input"]["result"];
-        let mut info = ResInfo::new(
-            result["method"].as_str().unwrap(),
-            result["result"].as_str().unwrap(),
-        );
+        let mut info = ResInfo::new(result["method"].as_str().unwrap(), result["result"].as_str().unwrap());
         for property in result["props"].as_array().unwrap() {
             let text = |key: &str| property[key].as_str().unwrap();
             info = info.property(text("ptype"), text("property"), text("value"));
@@ -107,19 +88,11 @@ fn forged_fields_are_removed_in_every_spelling() {
         "",
         "mx.example.com\u{1}; none",
     ] {
-        for name in [
-            "Authentication-Results",
-            "authentication-RESULTS ",
-            "Authentication-Results\t",
-        ] {
+        for name in ["Authentication-Results", "authentication-RESULTS ", "Authentication-Results\t"] {
             let message = format!("{name}:{ours}\r\nFrom: a@b.example\r\n\r\n");
             let (headers, _) = HeaderBlock::parse(message.as_bytes(), &HeaderLimits::default()).unwrap();
             let stripped = strip(&headers, &["mx.example.com"]);
-            assert_eq!(
-                (stripped.removed, &*stripped.headers),
-                (1, &b"From: a@b.example\r\n"[..]),
-                "{message:?}"
-            );
+            assert_eq!((stripped.removed, &*stripped.headers), (1, &b"From: a@b.example\r\n"[..]), "{message:?}");
         }
     }
     let kept = b"Authentication-Results: other.example; spf=pass\r\nX-Authentication-Results: mx.example.com; none\r\n";
@@ -137,9 +110,7 @@ fn dates_are_those_of_rfc_5322() {
 
 #[test]
 fn an_outline_is_json_too() {
-    let outline = Outline::new("a\"\u{1b}[0m")
-        .cite(7208, "5.2")
-        .child(Outline::new("b"));
+    let outline = Outline::new("a\"\u{1b}[0m").cite(7208, "5.2").child(Outline::new("b"));
     let json: serde_json::Value = serde_json::from_str(&outline.to_json()).unwrap();
     assert_eq!(json["line"], "a\"\\u{1b}[0m");
     assert_eq!(json["cite"], "RFC 7208 §5.2");

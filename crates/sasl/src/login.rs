@@ -25,11 +25,9 @@ impl Mechanism for Login {
                     self.user = Some(user);
                     Turn::Challenge(b"Password:".to_vec())
                 }
-                (Some(password), Some(user)) => Turn::Ask(Question::Password {
-                    user,
-                    authzid: None,
-                    password: Secret::new(password),
-                }),
+                (Some(password), Some(user)) => {
+                    Turn::Ask(Question::Password { user, authzid: None, password: Secret::new(password) })
+                }
                 (None, _) => Turn::Done(Err(Rejection::Malformed)),
             },
         }

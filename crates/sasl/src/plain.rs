@@ -17,9 +17,7 @@ impl Mechanism for Plain {
     fn step(&mut self, input: Input<'_>) -> Turn {
         match input {
             Input::Start => Turn::Challenge(Vec::new()),
-            Input::Response(message) => {
-                parse(message).map_or(Turn::Done(Err(Rejection::Malformed)), Turn::Ask)
-            }
+            Input::Response(message) => parse(message).map_or(Turn::Done(Err(Rejection::Malformed)), Turn::Ask),
             Input::Answer(answer) => verdict(answer),
         }
     }
@@ -31,17 +29,9 @@ fn parse(message: &[u8]) -> Option<Question> {
         return None;
     };
     let user = prepare_octets(user)?;
-    let authzid = if authzid.is_empty() {
-        None
-    } else {
-        Some(prepare_octets(authzid)?)
-    };
+    let authzid = if authzid.is_empty() { None } else { Some(prepare_octets(authzid)?) };
     let password = Secret::new(prepare_octets(password)?);
-    Some(Question::Password {
-        authzid: authzid.filter(|authzid| *authzid != user),
-        user,
-        password,
-    })
+    Some(Question::Password { authzid: authzid.filter(|authzid| *authzid != user), user, password })
 }
 
 /// What an answer to a password question means.
@@ -63,10 +53,7 @@ pub struct PlainClient {
 impl PlainClient {
     /// With credentials; NULs in them make the exchange fail at the server.
     pub fn new(user: &str, password: Secret) -> Self {
-        PlainClient {
-            user: user.to_owned(),
-            password,
-        }
+        PlainClient { user: user.to_owned(), password }
     }
 }
 

@@ -22,8 +22,5 @@ pub(crate) fn prepare_octets(octets: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(octets)
         .ok()
         .filter(|text| !text.is_empty() && text.len() <= 255 && !text.contains('\0'))?;
-    prepare(text)
-        .ok()
-        .map(Cow::into_owned)
-        .filter(|text| !text.is_empty())
+    prepare(text).ok().map(Cow::into_owned).filter(|text| !text.is_empty())
 }

@@ -38,24 +38,14 @@ impl ScramKeys {
         let client_key = hmac_sha256(salted.expose(), b"Client Key");
         let server_key = hmac_sha256(salted.expose(), b"Server Key");
         let (stored_key, server_key) = (Secret::new(sha256(&client_key)), Secret::new(server_key));
-        ScramKeys {
-            salt: salt.to_vec(),
-            iterations,
-            stored_key,
-            server_key,
-        }
+        ScramKeys { salt: salt.to_vec(), iterations, stored_key, server_key }
     }
 
     /// Keys that no password fits, always the same for a user: for users that do not exist (RFC 5802 §5.1).
     pub fn fake(server_secret: &Secret, user: &str, iterations: NonZeroU32) -> Self {
         let part = |label: &str| hmac_sha256(server_secret.expose(), format!("{label}:{user}").as_bytes());
         let salt = part("salt").iter().copied().take(16).collect();
-        ScramKeys {
-            salt,
-            iterations,
-            stored_key: Secret::new(part("stored")),
-            server_key: Secret::new(part("server")),
-        }
+        ScramKeys { salt, iterations, stored_key: Secret::new(part("stored")), server_key: Secret::new(part("server")) }
     }
 
     /// Whether a password fits, for PLAIN and LOGIN; costs the whole derivation whatever the outcome.
@@ -77,16 +67,8 @@ impl fmt::Debug for ScramKeys {
 
 impl fmt::Display for ScramKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (stored, server) = (
-            base64::encode(self.stored_key.expose()),
-            base64::encode(self.server_key.expose()),
-        );
-        write!(
-            f,
-            "SCRAM-SHA-256${}:{}${stored}:{server}",
-            self.iterations,
-            base64::encode(&self.salt)
-        )
+        let (stored, server) = (base64::encode(self.stored_key.expose()), base64::encode(self.server_key.expose()));
+        write!(f, "SCRAM-SHA-256${}:{}${stored}:{server}", self.iterations, base64::encode(&self.salt))
     }
 }
 
@@ -96,12 +78,7 @@ impl FromStr for ScramKeys {
         let parse = || {
             let (head, keys) = text.strip_prefix("SCRAM-SHA-256$")?.split_once('$')?;
             let ((iterations, salt), (stored, server)) = (head.split_once(':')?, keys.split_once(':')?);
-            let key = |text: &str| {
-                base64::decode(text)
-                    .ok()
-                    .filter(|key| key.len() == 32)
-                    .map(Secret::new)
-            };
+            let key = |text: &str| base64::decode(text).ok().filter(|key| key.len() == 32).map(Secret::new);
             let salt = base64::decode(salt).ok()?;
             Some(ScramKeys {
                 salt,
@@ -141,10 +118,7 @@ enum State {
 
 impl ScramServer {
     pub(crate) fn new(nonce: &str) -> Self {
-        ScramServer {
-            nonce: nonce.to_owned(),
-            state: State::ClientFirst,
-        }
+        ScramServer { nonce: nonce.to_owned(), state: State::ClientFirst }
     }
 
     fn client_first(&mut self, message: &[u8]) -> Option<Turn> {
@@ -156,26 +130,15 @@ impl ScramServer {
             return None;
         }
         let (user, rest) = bare.strip_prefix("n=")?.split_once(',')?; // `m=` comes first and is refused so
-        let client_nonce = rest
-            .strip_prefix("r=")?
-            .split(',')
-            .next()
-            .filter(|nonce| is_nonce(nonce))?;
+        let client_nonce = rest.strip_prefix("r=")?.split(',').next().filter(|nonce| is_nonce(nonce))?;
         let user = prepare_octets(unescaped(user)?.as_bytes())?;
         let authzid = match authzid {
             "" => None,
             some => Some(prepare_octets(unescaped(some.strip_prefix("a=")?)?.as_bytes())?),
         };
         let (gs2, bare) = (text.get(..text.len() - bare.len())?.to_owned(), bare.to_owned());
-        self.state = State::Keys {
-            gs2,
-            bare,
-            client_nonce: client_nonce.to_owned(),
-        };
-        Some(Turn::Ask(Question::ScramKeys {
-            authzid: authzid.filter(|authzid| *authzid != user),
-            user,
-        }))
+        self.state = State::Keys { gs2, bare, client_nonce: client_nonce.to_owned() };
+        Some(Turn::Ask(Question::ScramKeys { authzid: authzid.filter(|authzid| *authzid != user), user }))
     }
 
     fn server_first(
@@ -189,13 +152,7 @@ impl ScramServer {
         let nonce = format!("{client_nonce}{}", self.nonce);
         let challenge = format!("r={nonce},s={},i={}", base64::encode(&keys.salt), keys.iterations);
         let auth_message = format!("{bare},{challenge}");
-        self.state = State::ClientFinal {
-            gs2,
-            auth_message,
-            nonce,
-            keys,
-            identity,
-        };
+        self.state = State::ClientFinal { gs2, auth_message, nonce, keys, identity };
         Turn::Challenge(challenge.into_bytes())
     }
 }
@@ -210,15 +167,10 @@ fn check_final(
 ) -> Result<String, Rejection> {
     let text = std::str::from_utf8(message).map_err(|_| Rejection::Malformed)?;
     let (without_proof, proof) = text.rsplit_once(",p=").ok_or(Rejection::Malformed)?;
-    let (binding, rest) = without_proof
-        .strip_prefix("c=")
-        .and_then(|c| c.split_once(','))
-        .ok_or(Rejection::Malformed)?;
+    let (binding, rest) =
+        without_proof.strip_prefix("c=").and_then(|c| c.split_once(',')).ok_or(Rejection::Malformed)?;
     let proof = base64::decode(proof).map_err(|_| Rejection::Malformed)?;
-    let sent_nonce = rest
-        .strip_prefix("r=")
-        .and_then(|rest| rest.split(',').next())
-        .ok_or(Rejection::Malformed)?;
+    let sent_nonce = rest.strip_prefix("r=").and_then(|rest| rest.split(',').next()).ok_or(Rejection::Malformed)?;
     if binding != base64::encode(gs2) || sent_nonce != nonce || proof.len() != 32 {
         return Err(Rejection::Denied);
     }
@@ -228,10 +180,7 @@ fn check_final(
     if Secret::new(sha256(&client_key)) != keys.stored_key {
         return Err(Rejection::Denied);
     }
-    Ok(format!(
-        "v={}",
-        base64::encode(hmac_sha256(keys.server_key.expose(), auth_message.as_bytes()))
-    ))
+    Ok(format!("v={}", base64::encode(hmac_sha256(keys.server_key.expose(), auth_message.as_bytes()))))
 }
 
 impl Mechanism for ScramServer {
@@ -249,31 +198,19 @@ impl Mechanism for ScramServer {
             (State::ClientFirst, Input::Response(message)) => {
                 self.client_first(message).unwrap_or(over(Rejection::Malformed))
             }
-            (
-                State::Keys {
-                    gs2,
-                    bare,
-                    client_nonce,
-                },
-                Input::Answer(Answer::Keys(keys, identity)),
-            ) => self.server_first(gs2, &bare, &client_nonce, keys, identity),
+            (State::Keys { gs2, bare, client_nonce }, Input::Answer(Answer::Keys(keys, identity))) => {
+                self.server_first(gs2, &bare, &client_nonce, keys, identity)
+            }
             (State::Keys { .. }, Input::Answer(Answer::Unavailable)) => over(Rejection::Unavailable),
-            (
-                State::ClientFinal {
-                    gs2,
-                    auth_message,
-                    nonce,
-                    keys,
-                    identity,
-                },
-                Input::Response(message),
-            ) => match check_final(message, &gs2, &auth_message, &nonce, &keys) {
-                Ok(signature) => {
-                    self.state = State::Acknowledge(identity);
-                    Turn::Challenge(signature.into_bytes())
+            (State::ClientFinal { gs2, auth_message, nonce, keys, identity }, Input::Response(message)) => {
+                match check_final(message, &gs2, &auth_message, &nonce, &keys) {
+                    Ok(signature) => {
+                        self.state = State::Acknowledge(identity);
+                        Turn::Challenge(signature.into_bytes())
+                    }
+                    Err(rejection) => over(rejection),
                 }
-                Err(rejection) => over(rejection),
-            },
+            }
             (State::Acknowledge(identity), Input::Response(b"")) => Turn::Done(Ok(identity)),
             (_, Input::Answer(_)) => over(Rejection::Denied),
             _ => over(Rejection::Malformed),
@@ -282,11 +219,7 @@ impl Mechanism for ScramServer {
 }
 
 fn is_nonce(nonce: &str) -> bool {
-    !nonce.is_empty()
-        && nonce.len() <= 256
-        && nonce
-            .bytes()
-            .all(|octet| octet.is_ascii_graphic() && octet != b',')
+    !nonce.is_empty() && nonce.len() <= 256 && nonce.bytes().all(|octet| octet.is_ascii_graphic() && octet != b',')
 }
 
 /// `saslname`: `=2C` and `=3D` and no other `=` (RFC 5802 §5.1).
@@ -330,15 +263,7 @@ impl ScramClient {
             Err(_) => password.clone(),
         };
         let user = prepared(user).replace('=', "=3D").replace(',', "=2C");
-        ScramClient {
-            user,
-            password,
-            nonce: nonce.to_owned(),
-            limits,
-            expected: None,
-            verified: false,
-            began: false,
-        }
+        ScramClient { user, password, nonce: nonce.to_owned(), limits, expected: None, verified: false, began: false }
     }
 
     fn bare(&self) -> String {

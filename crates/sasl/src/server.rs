@@ -18,10 +18,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         let mechanisms = ["SCRAM-SHA-256", "PLAIN", "LOGIN"].map(str::to_owned).to_vec();
-        Policy {
-            mechanisms,
-            plaintext_without_tls: false,
-        }
+        Policy { mechanisms, plaintext_without_tls: false }
     }
 }
 
@@ -37,10 +34,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            min_iterations: 4096,
-            max_iterations: 1_000_000,
-        }
+        Limits { min_iterations: 4096, max_iterations: 1_000_000 }
     }
 }
 
@@ -51,17 +45,12 @@ pub fn offered(policy: &Policy, tls: bool) -> Vec<&'static str> {
         policy.mechanisms.iter().any(|m| m.eq_ignore_ascii_case(name))
             && (!plaintext || tls || policy.plaintext_without_tls)
     };
-    ["SCRAM-SHA-256", "PLAIN", "LOGIN"]
-        .into_iter()
-        .filter(allowed)
-        .collect()
+    ["SCRAM-SHA-256", "PLAIN", "LOGIN"].into_iter().filter(allowed).collect()
 }
 
 /// Begins an exchange; `None` for what is not offered. `nonce` is fresh randomness, printable ASCII without commas.
 pub fn mechanism(name: &str, policy: &Policy, tls: bool, nonce: &str) -> Option<Box<dyn Mechanism>> {
-    let name = offered(policy, tls)
-        .into_iter()
-        .find(|offered| offered.eq_ignore_ascii_case(name))?;
+    let name = offered(policy, tls).into_iter().find(|offered| offered.eq_ignore_ascii_case(name))?;
     Some(match name {
         "PLAIN" => Box::new(Plain),
         "LOGIN" => Box::new(Login::default()),

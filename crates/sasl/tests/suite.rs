@@ -1,16 +1,11 @@
 //! SCRAM vectors, both sides; SASLprep; what must fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::indexing_slicing
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)] // a test may
 
 use std::path::Path;
 
 use gatepost_sasl::{
-    Answer, ClientMechanism, Identity, Input, Limits, Policy, Question, Rejection, ScramClient, ScramKeys,
-    Secret, Turn, mechanism, prepare,
+    Answer, ClientMechanism, Identity, Input, Limits, Policy, Question, Rejection, ScramClient, ScramKeys, Secret,
+    Turn, mechanism, prepare,
 };
 use gatepost_syntax::base64;
 use serde_json::Value;
@@ -20,65 +15,30 @@ fn lines(file: &str) -> Vec<Value> {
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
     let path = Path::new(&folder).join(file);
     let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(
-            std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(),
-            "{} is missing",
-            path.display()
-        );
+        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
         println!("conformance suites not run: {} missing", path.display());
         return Vec::new();
     };
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Runs both sides against the vector's messages.
 fn scram(case: &Value) {
     let input = &case["input"];
     let text = |key: &str| input[key].as_str().unwrap();
-    let message = |index: usize| {
-        case["expect"]["messages"][index]
-            .as_str()
-            .unwrap()
-            .as_bytes()
-            .to_vec()
-    };
-    let iterations = u32::try_from(input["iterations"].as_u64().unwrap())
-        .unwrap()
-        .try_into()
-        .unwrap();
-    let mut client = ScramClient::new(
-        text("user"),
-        &Secret::new(text("password")),
-        text("client_nonce"),
-        Limits::default(),
-    );
+    let message = |index: usize| case["expect"]["messages"][index].as_str().unwrap().as_bytes().to_vec();
+    let iterations = u32::try_from(input["iterations"].as_u64().unwrap()).unwrap().try_into().unwrap();
+    let mut client =
+        ScramClient::new(text("user"), &Secret::new(text("password")), text("client_nonce"), Limits::default());
     assert_eq!(client.first(), Some(message(0)), "{case}");
     let salt = base64::decode(text("salt_base64")).unwrap();
-    let keys = ScramKeys::derive(
-        &Secret::new(prepare(text("password")).unwrap().as_bytes()),
-        &salt,
-        iterations,
-    );
+    let keys = ScramKeys::derive(&Secret::new(prepare(text("password")).unwrap().as_bytes()), &salt, iterations);
     let mut server = mechanism("SCRAM-SHA-256", &Policy::default(), false, text("server_nonce")).unwrap();
-    assert!(
-        matches!(
-            server.step(Input::Response(&message(0))),
-            Turn::Ask(Question::ScramKeys { .. })
-        ),
-        "{case}"
-    );
+    assert!(matches!(server.step(Input::Response(&message(0))), Turn::Ask(Question::ScramKeys { .. })), "{case}");
     let ann = Identity { user: "ann".into() };
-    assert_eq!(
-        server.step(Input::Answer(Answer::Keys(keys.clone(), ann.clone()))),
-        Turn::Challenge(message(1))
-    );
+    assert_eq!(server.step(Input::Answer(Answer::Keys(keys.clone(), ann.clone()))), Turn::Challenge(message(1)));
     assert_eq!(client.step(&message(1)), Some(message(2)), "{case}");
-    assert_eq!(
-        server.step(Input::Response(&message(2))),
-        Turn::Challenge(message(3))
-    );
+    assert_eq!(server.step(Input::Response(&message(2))), Turn::Challenge(message(3)));
     assert!(!client.may_succeed());
     assert_eq!(client.step(&message(3)), Some(Vec::new()));
     assert!(client.may_succeed());
@@ -101,17 +61,11 @@ fn vectors() {
                         None => assert!(prepared.is_err(), "{case}"),
                     }
                 }
-                (area, name) => {
-                    not_built.push(format!("{} ({area} {})", case["id"], name.unwrap_or_default()))
-                }
+                (area, name) => not_built.push(format!("{} ({area} {})", case["id"], name.unwrap_or_default())),
             }
         }
     }
-    println!(
-        "{} cases of what is not built: {}",
-        not_built.len(),
-        not_built.join(", ")
-    );
+    println!("{} cases of what is not built: {}", not_built.len(), not_built.join(", "));
 }
 
 #[test]
@@ -120,20 +74,10 @@ fn wrong_proofs_and_forged_servers_fail() {
     let mut server = mechanism("SCRAM-SHA-256", &Policy::default(), true, "srv").unwrap();
     let mut client = ScramClient::new("nobody", &Secret::new("x"), "cli", Limits::default());
     server.step(Input::Response(&client.first().unwrap()));
-    let answer = Answer::Keys(
-        keys,
-        Identity {
-            user: "nobody".into(),
-        },
-    );
-    let Turn::Challenge(challenge) = server.step(Input::Answer(answer)) else {
-        panic!()
-    };
+    let answer = Answer::Keys(keys, Identity { user: "nobody".into() });
+    let Turn::Challenge(challenge) = server.step(Input::Answer(answer)) else { panic!() };
     let response = client.step(&challenge).unwrap();
-    assert_eq!(
-        server.step(Input::Response(&response)),
-        Turn::Done(Err(Rejection::Denied))
-    );
+    assert_eq!(server.step(Input::Response(&response)), Turn::Done(Err(Rejection::Denied)));
     assert_eq!(client.step(b"v=AAAA"), None);
     assert!(!client.may_succeed());
     let salt = "QSXCR+Q6sek8bf92";
@@ -165,11 +109,7 @@ fn malformed_messages_are_refused() {
         (scram, b"n,,r=b,n=a"),
     ] {
         let mut server = mechanism(name, &Policy::default(), true, "n").unwrap();
-        assert_eq!(
-            server.step(Input::Response(message)),
-            Turn::Done(Err(Rejection::Malformed)),
-            "{name} {message:?}"
-        );
+        assert_eq!(server.step(Input::Response(message)), Turn::Done(Err(Rejection::Malformed)), "{name} {message:?}");
     }
     assert!(mechanism("PLAIN", &Policy::default(), false, "n").is_none());
     assert_eq!(format!("{:?}", Secret::new("x")), "Secret(…)");

@@ -36,12 +36,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Limits {
-            line: 2048,
-            lines: 128,
-            reply: minutes(5),
-            end_of_data: minutes(10),
-        }
+        Limits { line: 2048, lines: 128, reply: minutes(5), end_of_data: minutes(10) }
     }
 }
 
@@ -249,11 +244,7 @@ impl Client {
             line += &format!(" SIZE={size}");
         }
         if self.capabilities.eight_bit_mime {
-            line += if envelope.eight_bit || envelope.utf8 {
-                " BODY=8BITMIME"
-            } else {
-                " BODY=7BIT"
-            };
+            line += if envelope.eight_bit || envelope.utf8 { " BODY=8BITMIME" } else { " BODY=7BIT" };
         }
         if envelope.utf8 {
             line += " SMTPUTF8";
@@ -261,30 +252,15 @@ impl Client {
         for recipient in envelope.to.iter().filter(|_| pipelining) {
             line += &format!("\r\nRCPT TO:{recipient}");
         }
-        self.say(
-            &line,
-            State::Envelope(Sending {
-                envelope,
-                mail: None,
-                heard: 0,
-                accepted: 0,
-                last: None,
-            }),
-        );
+        self.say(&line, State::Envelope(Sending { envelope, mail: None, heard: 0, accepted: 0, last: None }));
     }
 
     fn allowed(&self, envelope: &Envelope) -> Result<(), Failure> {
         if self.config.require_tls && !self.tls {
             return Err(Failure::TlsRequired);
         }
-        let ascii = envelope
-            .from
-            .mailbox()
-            .is_none_or(gatepost_syntax::Mailbox::is_ascii)
-            && envelope
-                .to
-                .iter()
-                .all(|to| to.mailbox().is_none_or(gatepost_syntax::Mailbox::is_ascii));
+        let ascii = envelope.from.mailbox().is_none_or(gatepost_syntax::Mailbox::is_ascii)
+            && envelope.to.iter().all(|to| to.mailbox().is_none_or(gatepost_syntax::Mailbox::is_ascii));
         if (envelope.utf8 || !ascii) && !(self.capabilities.smtputf8 && envelope.utf8) {
             return Err(Failure::Utf8NotOffered);
         }
@@ -381,10 +357,7 @@ impl Client {
 
     /// Reads lines until a reply is whole; whether there was something to do.
     fn advance(&mut self) -> bool {
-        if matches!(
-            self.state,
-            State::Ready | State::Upgrading | State::Closed | State::Data(_)
-        ) {
+        if matches!(self.state, State::Ready | State::Upgrading | State::Closed | State::Data(_)) {
             return false;
         }
         let line = match self.input.line(self.config.limits.line) {
@@ -399,11 +372,7 @@ impl Client {
             Some((code, last, text)) if self.lines.len() < self.config.limits.lines && self.fits(code) => {
                 self.lines.push(format!("{code} {text}"));
                 if last {
-                    let texts = self
-                        .lines
-                        .drain(..)
-                        .map(|line| line.get(4..).unwrap_or_default().to_owned())
-                        .collect();
+                    let texts = self.lines.drain(..).map(|line| line.get(4..).unwrap_or_default().to_owned()).collect();
                     self.replied(Response { code, lines: texts });
                 }
             }
@@ -414,9 +383,7 @@ impl Client {
 
     /// All lines of a reply have the same code (RFC 5321 §4.2.1).
     fn fits(&self, code: u16) -> bool {
-        self.lines
-            .first()
-            .is_none_or(|first| first.starts_with(&code.to_string()))
+        self.lines.first().is_none_or(|first| first.starts_with(&code.to_string()))
     }
 
     fn replied(&mut self, response: Response) {
@@ -426,9 +393,7 @@ impl Client {
                 self.capabilities = Capabilities::parse(&response);
                 self.ready();
             }
-            State::Hello { extended: true } if response.is_permanent() && !self.config.require_tls => {
-                self.hello(false)
-            }
+            State::Hello { extended: true } if response.is_permanent() && !self.config.require_tls => self.hello(false),
             State::StartTls if response.code == 220 => self.upgrade(),
             State::StartTls => self.fail(Failure::Refused(response), self.config.require_tls),
             State::Authenticating(mechanism) => self.challenged(mechanism, response),
@@ -457,10 +422,7 @@ impl Client {
 
     fn challenged(&mut self, mut mechanism: Box<dyn ClientMechanism>, response: Response) {
         if response.code == 334 {
-            let challenge = response
-                .lines
-                .first()
-                .and_then(|text| base64::decode(text.trim()).ok());
+            let challenge = response.lines.first().and_then(|text| base64::decode(text.trim()).ok());
             let line = match challenge.and_then(|challenge| mechanism.step(&challenge)) {
                 Some(answer) => base64::encode(answer),
                 None => "*".to_owned(), // RFC 4954 §4: cancels
@@ -484,8 +446,7 @@ impl Client {
             sending.mail = Some(response);
         } else {
             sending.accepted += usize::from(response.is_positive());
-            self.events
-                .push_back(Event::Recipient(sending.heard, response.clone()));
+            self.events.push_back(Event::Recipient(sending.heard, response.clone()));
             sending.heard += 1;
             sending.last = Some(response);
         }

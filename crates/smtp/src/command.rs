@@ -21,10 +21,7 @@ pub enum Command {
     Expn,
     Help,
     StartTls,
-    Auth {
-        mechanism: String,
-        initial: Option<String>,
-    },
+    Auth { mechanism: String, initial: Option<String> },
 }
 
 /// Why a line is not a command.
@@ -67,11 +64,7 @@ impl Command {
         let text = text.trim_end_matches(' ');
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
         let none = |command: Command| {
-            if rest.is_empty() {
-                Ok(command)
-            } else {
-                Err(CommandError::Syntax)
-            }
+            if rest.is_empty() { Ok(command) } else { Err(CommandError::Syntax) }
         };
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => hello(rest, true),
@@ -96,14 +89,7 @@ impl Command {
 /// `EHLO SP ( Domain / address-literal )`. Real clients send odd names; what can not be mistaken for syntax is taken.
 fn hello(name: &str, extended: bool) -> Result<Command, CommandError> {
     let ok = !name.is_empty() && name.len() <= 255 && name.bytes().all(|octet| octet.is_ascii_graphic());
-    if ok {
-        Ok(Command::Hello(Hello {
-            name: name.to_owned(),
-            extended,
-        }))
-    } else {
-        Err(CommandError::Syntax)
-    }
+    if ok { Ok(Command::Hello(Hello { name: name.to_owned(), extended })) } else { Err(CommandError::Syntax) }
 }
 
 /// Parameters of MAIL and RCPT: names in upper case, values as written.
@@ -121,9 +107,7 @@ fn path_and_parameters<'a>(rest: &'a str, keyword: &str) -> Result<(&'a str, Par
     }
     let mut parameters = Parameters::new();
     for word in rest.split(' ').filter(|word| !word.is_empty()).take(32) {
-        let (name, value) = word
-            .split_once('=')
-            .map_or((word, None), |(name, value)| (name, Some(value)));
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
         let name = name.to_ascii_uppercase();
         if parameters.iter().any(|(other, _)| *other == name) {
             return Err(CommandError::Duplicate);
@@ -137,12 +121,7 @@ fn mail(rest: &str) -> Result<Command, CommandError> {
     let (path, parameters) = path_and_parameters(rest, "FROM:")?;
     let path_text = path;
     let path = ReversePath::parse(path).map_err(CommandError::Path)?;
-    let mut mail = MailFrom {
-        path,
-        size: None,
-        body: Body::SevenBit,
-        utf8: false,
-    };
+    let mut mail = MailFrom { path, size: None, body: Body::SevenBit, utf8: false };
     for (name, value) in &parameters {
         match (name.as_str(), value) {
             ("SIZE", Some(size)) => mail.size = Some(number(size).ok_or(CommandError::Syntax)?),
@@ -155,11 +134,7 @@ fn mail(rest: &str) -> Result<Command, CommandError> {
             _ => return Err(CommandError::Parameter),
         }
     }
-    if path_text.is_ascii() || mail.utf8 {
-        Ok(Command::Mail(mail))
-    } else {
-        Err(CommandError::Utf8)
-    }
+    if path_text.is_ascii() || mail.utf8 { Ok(Command::Mail(mail)) } else { Err(CommandError::Utf8) }
 }
 
 fn rcpt(rest: &str) -> Result<Command, CommandError> {
@@ -167,33 +142,20 @@ fn rcpt(rest: &str) -> Result<Command, CommandError> {
     if !parameters.is_empty() {
         return Err(CommandError::Parameter);
     }
-    Ok(Command::Rcpt(RcptTo {
-        path: ForwardPath::parse(path).map_err(CommandError::Path)?,
-    }))
+    Ok(Command::Rcpt(RcptTo { path: ForwardPath::parse(path).map_err(CommandError::Path)? }))
 }
 
 /// `1*20DIGIT` (RFC 1870 §6).
 fn number(text: &str) -> Option<u64> {
     let digits = (1..=20).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
-    if digits {
-        Some(text.parse().unwrap_or(u64::MAX))
-    } else {
-        None
-    }
+    if digits { Some(text.parse().unwrap_or(u64::MAX)) } else { None }
 }
 
 fn auth(rest: &str) -> Result<Command, CommandError> {
-    let (mechanism, initial) = rest
-        .split_once(' ')
-        .map_or((rest, None), |(name, initial)| (name, Some(initial)));
-    let ok = !mechanism.is_empty()
-        && mechanism.len() <= 20
-        && !initial.is_some_and(|initial| initial.contains(' '));
+    let (mechanism, initial) = rest.split_once(' ').map_or((rest, None), |(name, initial)| (name, Some(initial)));
+    let ok = !mechanism.is_empty() && mechanism.len() <= 20 && !initial.is_some_and(|initial| initial.contains(' '));
     if !ok {
         return Err(CommandError::Syntax);
     }
-    Ok(Command::Auth {
-        mechanism: mechanism.to_ascii_uppercase(),
-        initial: initial.map(str::to_owned),
-    })
+    Ok(Command::Auth { mechanism: mechanism.to_ascii_uppercase(), initial: initial.map(str::to_owned) })
 }

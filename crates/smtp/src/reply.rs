@@ -14,29 +14,17 @@ impl Reply {
     /// A refusal for good: `code` is 5yz and `enhanced` 5.y.z; another class is a mistake and becomes 554 5.0.0.
     pub fn permanent(code: u16, enhanced: &'static str, text: &str) -> Self {
         let right = (500..600).contains(&code) && enhanced.starts_with("5.");
-        if right {
-            Self::new(code, Some(enhanced), text)
-        } else {
-            Self::new(554, Some("5.0.0"), text)
-        }
+        if right { Self::new(code, Some(enhanced), text) } else { Self::new(554, Some("5.0.0"), text) }
     }
 
     /// A refusal for now: `code` is 4yz and `enhanced` 4.y.z; another class is a mistake and becomes 451 4.0.0.
     pub fn transient(code: u16, enhanced: &'static str, text: &str) -> Self {
         let right = (400..500).contains(&code) && enhanced.starts_with("4.");
-        if right {
-            Self::new(code, Some(enhanced), text)
-        } else {
-            Self::new(451, Some("4.0.0"), text)
-        }
+        if right { Self::new(code, Some(enhanced), text) } else { Self::new(451, Some("4.0.0"), text) }
     }
 
     pub(crate) fn new(code: u16, enhanced: Option<&'static str>, text: &str) -> Self {
-        Reply {
-            code,
-            enhanced,
-            text: gatepost_syntax::escape(text).chars().take(400).collect(),
-        }
+        Reply { code, enhanced, text: gatepost_syntax::escape(text).chars().take(400).collect() }
     }
 
     pub(crate) fn ok(enhanced: &'static str, text: &str) -> Self {

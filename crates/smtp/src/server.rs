@@ -127,10 +127,7 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("tls", &self.tls)
-            .field("identity", &self.identity)
-            .finish_non_exhaustive()
+        f.debug_struct("Server").field("tls", &self.tls).field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 
@@ -193,11 +190,7 @@ impl Server {
 
     /// The `with` keyword of a Received field (RFC 3848).
     pub fn protocol(&self) -> &'static str {
-        match (
-            self.hello().is_some_and(|hello| hello.extended),
-            self.tls.is_some(),
-            self.identity.is_some(),
-        ) {
+        match (self.hello().is_some_and(|hello| hello.extended), self.tls.is_some(), self.identity.is_some()) {
             (false, ..) => "SMTP",
             (true, false, false) => "ESMTP",
             (true, true, false) => "ESMTPS",
@@ -361,20 +354,16 @@ impl Server {
         let last = lines.len() - 1;
         for (index, line) in lines.iter().enumerate() {
             let separator = if index == last { ' ' } else { '-' };
-            self.output
-                .extend_from_slice(format!("250{separator}{line}\r\n").as_bytes());
+            self.output.extend_from_slice(format!("250{separator}{line}\r\n").as_bytes());
         }
         self.state = State::Ready(Some(hello));
     }
 
     /// What is offered: nothing to other servers, and nothing in clear where TLS could be had (RFC 8314 §3.3).
     fn mechanisms(&self) -> Vec<&'static str> {
-        let waits_for_tls =
-            self.config.starttls && self.tls.is_none() && !self.config.sasl.plaintext_without_tls;
+        let waits_for_tls = self.config.starttls && self.tls.is_none() && !self.config.sasl.plaintext_without_tls;
         match self.config.profile {
-            Profile::Submission if !waits_for_tls => {
-                gatepost_sasl::offered(&self.config.sasl, self.tls.is_some())
-            }
+            Profile::Submission if !waits_for_tls => gatepost_sasl::offered(&self.config.sasl, self.tls.is_some()),
             _ => Vec::new(),
         }
     }
@@ -394,14 +383,12 @@ impl Server {
 
     /// RFC 4954 §4.
     fn auth(&mut self, name: &str, initial: Option<&str>) {
-        if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. })))
-        {
+        if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
             return self.fail(503, "5.5.1", "AUTH is not to be had now");
         }
         let tls = self.tls.is_some();
         let offered = !self.mechanisms().is_empty();
-        let mechanism =
-            gatepost_sasl::mechanism(name, &self.config.sasl, tls, &self.nonce).filter(|_| offered);
+        let mechanism = gatepost_sasl::mechanism(name, &self.config.sasl, tls, &self.nonce).filter(|_| offered);
         let Some(mechanism) = mechanism else {
             return self.fail(504, "5.5.4", "this mechanism is not offered");
         };
@@ -440,8 +427,7 @@ impl Server {
         };
         match mechanism.step(input) {
             Turn::Challenge(challenge) => {
-                self.output
-                    .extend_from_slice(format!("334 {}\r\n", base64::encode(challenge)).as_bytes());
+                self.output.extend_from_slice(format!("334 {}\r\n", base64::encode(challenge)).as_bytes());
             }
             Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
             Turn::Done(Ok(identity)) => {
@@ -498,11 +484,7 @@ impl Server {
                 if let Some(hello) = self.take_hello() {
                     self.state = State::Data(hello, DotReader::new(), 0);
                 }
-                self.say(&Reply::new(
-                    354,
-                    None,
-                    "send the message, end with a dot on a line of its own",
-                ));
+                self.say(&Reply::new(354, None, "send the message, end with a dot on a line of its own"));
             }
             _ => self.fail(503, "5.5.1", "say MAIL and RCPT first"),
         }
@@ -553,11 +535,7 @@ impl Server {
             State::Data(..) => self.read_data(),
             State::Ready(_) | State::Transaction(..) | State::Authenticating(..) => {
                 let authenticating = matches!(self.state, State::Authenticating(..));
-                let limit = if authenticating {
-                    self.config.limits.auth_line
-                } else {
-                    self.config.limits.line
-                };
+                let limit = if authenticating { self.config.limits.auth_line } else { self.config.limits.line };
                 match self.input.line(limit) {
                     Line::Partial => false,
                     line => {

@@ -1,14 +1,7 @@
 //! Client and server in memory, over links that dribble and a server that is played.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::as_conversions
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)] // a test may
 
-use gatepost_sasl::{
-    Answer, ClientMechanism, Identity, PlainClient, Question, ScramClient, ScramKeys, Secret,
-};
+use gatepost_sasl::{Answer, ClientMechanism, Identity, PlainClient, Question, ScramClient, ScramKeys, Secret};
 use gatepost_smtp::client::{
     Client, Config as ClientConfig, Envelope, Event as Heard, Failure, Limits as ClientLimits,
 };
@@ -22,11 +15,7 @@ fn tls() -> TlsInfo {
 }
 
 fn client(require_tls: bool) -> Client {
-    Client::new(ClientConfig {
-        name: "client.example".parse().unwrap(),
-        require_tls,
-        limits: ClientLimits::default(),
-    })
+    Client::new(ClientConfig { name: "client.example".parse().unwrap(), require_tls, limits: ClientLimits::default() })
 }
 
 fn envelope(to: &[&str]) -> Envelope {
@@ -53,20 +42,12 @@ fn submit(mechanism: Box<dyn ClientMechanism>, message: &[u8], chunk: usize) -> 
     let (mut to_client, mut to_server): (Vec<u8>, Vec<u8>) = (Vec::new(), Vec::new());
     let (mut heard, mut taken, mut current) = (Vec::new(), Vec::new(), Vec::new());
     let (mut mechanism, mut pieces, mut sent) = (Some(mechanism), message.chunks(chunk), false);
-    let keys = ScramKeys::derive(
-        &Secret::new("pencil"),
-        b"sixteen octets..",
-        4096.try_into().unwrap(),
-    );
+    let keys = ScramKeys::derive(&Secret::new("pencil"), b"sixteen octets..", 4096.try_into().unwrap());
     for _ in 0..1_000_000 {
         match server.poll() {
             Step::Write(octets) => to_client.extend_from_slice(&octets),
             Step::Event(Event::Auth(Question::Password { user, password, .. })) => {
-                server.answer(if keys.fits(&password) {
-                    Answer::Grant(Identity { user })
-                } else {
-                    Answer::Deny
-                });
+                server.answer(if keys.fits(&password) { Answer::Grant(Identity { user }) } else { Answer::Deny });
             }
             Step::Event(Event::Auth(Question::ScramKeys { user, .. })) => {
                 server.answer(Answer::Keys(keys.clone(), Identity { user }))
@@ -120,49 +101,30 @@ fn a_submission_goes_through_at_every_chunk_size() {
     let message = b"From: ann@client.example\r\n\r\n.dots\r\n..more\r\nend\r\n";
     for chunk in [1, 2, 3, 7, 64, 4096] {
         let scram = ScramClient::new("ann", &Secret::new("pencil"), "clientnonce", Default::default());
-        for mechanism in [
-            Box::new(PlainClient::new("ann", Secret::new("pencil"))) as Box<dyn ClientMechanism>,
-            Box::new(scram),
-        ] {
+        for mechanism in
+            [Box::new(PlainClient::new("ann", Secret::new("pencil"))) as Box<dyn ClientMechanism>, Box::new(scram)]
+        {
             let (heard, taken) = submit(mechanism, message, chunk);
             assert_eq!(taken, [message], "{heard:?}");
             assert!(matches!(heard[0], Heard::Authenticated), "{heard:?}");
-            assert!(
-                matches!(&heard[3], Heard::Done(reply) if reply.code == 250),
-                "{heard:?}"
-            );
+            assert!(matches!(&heard[3], Heard::Done(reply) if reply.code == 250), "{heard:?}");
         }
     }
 }
 
 #[test]
 fn a_wrong_password_and_a_bare_line_end_are_told() {
-    let (heard, taken) = submit(
-        Box::new(PlainClient::new("ann", Secret::new("wrong"))),
-        b"x\r\n",
-        9,
-    );
-    assert!(
-        matches!(&heard[0], Heard::Failed(Failure::Refused(reply)) if reply.code == 535),
-        "{heard:?}"
-    );
+    let (heard, taken) = submit(Box::new(PlainClient::new("ann", Secret::new("wrong"))), b"x\r\n", 9);
+    assert!(matches!(&heard[0], Heard::Failed(Failure::Refused(reply)) if reply.code == 535), "{heard:?}");
     assert!(taken.is_empty());
     for bare in [&b"a\nb\r\n"[..], b"a\rb\r\n", b"a\r"] {
         let (heard, taken) = submit(Box::new(PlainClient::new("ann", Secret::new("pencil"))), bare, 2);
-        assert_eq!(
-            (heard.last(), taken.len()),
-            (Some(&Heard::Failed(Failure::BareLineEnd)), 0),
-            "{bare:?}"
-        );
+        assert_eq!((heard.last(), taken.len()), (Some(&Heard::Failed(Failure::BareLineEnd)), 0), "{bare:?}");
     }
 }
 
 /// Plays a server that says these replies, each after something was written.
-fn play(
-    mut client: Client,
-    replies: &[&str],
-    mut on: impl FnMut(&mut Client, &Heard),
-) -> (Vec<Heard>, String) {
+fn play(mut client: Client, replies: &[&str], mut on: impl FnMut(&mut Client, &Heard)) -> (Vec<Heard>, String) {
     let (mut heard, mut said, mut replies) = (Vec::new(), String::new(), replies.iter());
     for _ in 0..1000 {
         match client.poll() {
@@ -192,42 +154,21 @@ fn tls_can_not_be_stripped_and_nothing_is_injected() {
     let (heard, said) = play(client(true), &["220 x\r\n", "250 x\r\n"], start);
     assert_eq!(
         (heard.last(), said.as_str()),
-        (
-            Some(&Heard::Failed(Failure::TlsNotOffered)),
-            "EHLO client.example\r\n"
-        )
+        (Some(&Heard::Failed(Failure::TlsNotOffered)), "EHLO client.example\r\n")
     );
     for refused in ["454 no\r\n", "554 no\r\n"] {
-        let (heard, said) = play(
-            client(true),
-            &["220 x\r\n", "250-x\r\n250 STARTTLS\r\n", refused],
-            start,
-        );
-        assert!(
-            matches!(heard.last(), Some(Heard::Failed(Failure::Refused(_))))
-                && said.ends_with("STARTTLS\r\n")
-        );
+        let (heard, said) = play(client(true), &["220 x\r\n", "250-x\r\n250 STARTTLS\r\n", refused], start);
+        assert!(matches!(heard.last(), Some(Heard::Failed(Failure::Refused(_)))) && said.ends_with("STARTTLS\r\n"));
     }
-    let (heard, _) = play(
-        client(true),
-        &["220 x\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n250 x\r\n"],
-        start,
-    );
+    let (heard, _) = play(client(true), &["220 x\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n250 x\r\n"], start);
     assert_eq!(heard.last(), Some(&Heard::Failed(Failure::Injected)));
     let login = |client: &mut Client, event: &Heard| match event {
         Heard::Ready(_) => client.authenticate(Box::new(PlainClient::new("ann", Secret::new("pencil")))),
         Heard::Failed(_) => client.quit(),
         _ => {}
     };
-    let (heard, said) = play(
-        client(false),
-        &["220 x\r\n", "250-x\r\n250 AUTH PLAIN\r\n"],
-        login,
-    );
-    assert!(
-        heard.contains(&Heard::Failed(Failure::TlsRequired)) && !said.contains("AUTH"),
-        "{heard:?}"
-    );
+    let (heard, said) = play(client(false), &["220 x\r\n", "250-x\r\n250 AUTH PLAIN\r\n"], login);
+    assert!(heard.contains(&Heard::Failed(Failure::TlsRequired)) && !said.contains("AUTH"), "{heard:?}");
 }
 
 #[test]
@@ -236,27 +177,11 @@ fn a_server_that_skips_its_proof_is_not_believed() {
     secure.secured(tls());
     let login = |client: &mut Client, event: &Heard| {
         if let Heard::Ready(_) = event {
-            client.authenticate(Box::new(ScramClient::new(
-                "ann",
-                &Secret::new("pencil"),
-                "n",
-                Default::default(),
-            )));
+            client.authenticate(Box::new(ScramClient::new("ann", &Secret::new("pencil"), "n", Default::default())));
         }
     };
-    let (heard, _) = play(
-        secure,
-        &[
-            "220 x\r\n",
-            "250-x\r\n250 AUTH SCRAM-SHA-256\r\n",
-            "235 welcome\r\n",
-        ],
-        login,
-    );
-    assert_eq!(
-        heard.last(),
-        Some(&Heard::Failed(Failure::ServerNotAuthenticated))
-    );
+    let (heard, _) = play(secure, &["220 x\r\n", "250-x\r\n250 AUTH SCRAM-SHA-256\r\n", "235 welcome\r\n"], login);
+    assert_eq!(heard.last(), Some(&Heard::Failed(Failure::ServerNotAuthenticated)));
 }
 
 #[test]
@@ -269,11 +194,7 @@ fn endless_and_mixed_replies_end_the_session() {
         "999 x\r\n".to_owned(),
     ] {
         let (heard, _) = play(client(false), &["220 x\r\n", &reply], |_, _| ());
-        assert_eq!(
-            heard.last(),
-            Some(&Heard::Failed(Failure::Malformed)),
-            "{reply:.20}"
-        );
+        assert_eq!(heard.last(), Some(&Heard::Failed(Failure::Malformed)), "{reply:.20}");
     }
 }
 

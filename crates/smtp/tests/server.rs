@@ -1,10 +1,5 @@
 //! The server endpoint against sessions, smuggling and injection, whatever the chunks.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use gatepost_sasl::{Answer, Question};
 use gatepost_smtp::Reply;
@@ -24,13 +19,7 @@ fn run(script: &[u8], chunk: usize, profile: Profile, tls: bool) -> Seen {
     let mut limits = Limits::default();
     limits.message = 1000;
     let hostname = "mx.example.test".parse().unwrap();
-    let config = Config {
-        hostname,
-        profile,
-        starttls: true,
-        sasl: Default::default(),
-        limits,
-    };
+    let config = Config { hostname, profile, starttls: true, sasl: Default::default(), limits };
     let mut server = Server::new(config, "nonce");
     if tls {
         server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
@@ -39,9 +28,7 @@ fn run(script: &[u8], chunk: usize, profile: Profile, tls: bool) -> Seen {
     loop {
         match server.poll() {
             Step::Write(octets) => seen.replies.push_str(std::str::from_utf8(&octets).unwrap()),
-            Step::Event(Event::Auth(Question::Password { user, password, .. }))
-                if password.expose() == b"pencil" =>
-            {
+            Step::Event(Event::Auth(Question::Password { user, password, .. })) if password.expose() == b"pencil" => {
                 server.answer(Answer::Grant(gatepost_sasl::Identity { user }));
             }
             Step::Event(Event::Auth(_)) => server.answer(Answer::Deny),
@@ -72,11 +59,7 @@ fn run(script: &[u8], chunk: usize, profile: Profile, tls: bool) -> Seen {
 }
 
 fn codes(seen: &Seen) -> Vec<&str> {
-    seen.replies
-        .lines()
-        .filter(|line| line.as_bytes()[3] == b' ')
-        .map(|line| &line[..3])
-        .collect()
+    seen.replies.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect()
 }
 
 const HEAD: &str = "EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example.test>\r\nDATA\r\n";
@@ -87,12 +70,7 @@ fn a_session() {
         "{HEAD}Subject: x\r\n\r\n..dot\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<nobody@x.example>\r\nDATA\r\nRSET\r\nQUIT\r\n"
     );
     let seen = run(script.as_bytes(), usize::MAX, Profile::Mx, false);
-    assert_eq!(
-        codes(&seen),
-        [
-            "220", "250", "250", "250", "354", "250", "250", "550", "554", "250", "221"
-        ]
-    );
+    assert_eq!(codes(&seen), ["220", "250", "250", "250", "354", "250", "250", "550", "554", "250", "221"]);
     assert_eq!(seen.messages, [b"Subject: x\r\n\r\n.dot\r\n"]);
     assert!(seen.closed && seen.replies.contains(" STARTTLS\r\n") && !seen.replies.contains("AUTH"));
 }
@@ -104,49 +82,27 @@ fn order_and_syntax() {
     let seen = run(script.as_bytes(), usize::MAX, Profile::Mx, false);
     assert_eq!(
         codes(&seen),
-        [
-            "220", "503", "503", "501", "250", "503", "501", "555", "501", "552", "500", "500", "501"
-        ]
+        ["220", "503", "503", "501", "250", "503", "501", "555", "501", "552", "500", "500", "501"]
     );
-    assert!(
-        run(
-            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-            usize::MAX,
-            Profile::Mx,
-            false
-        )
-        .closed
-    );
+    assert!(run(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", usize::MAX, Profile::Mx, false).closed);
 }
 
 #[test]
 fn submission_needs_auth_and_auth_needs_tls() {
     let mail = "EHLO c\r\nMAIL FROM:<a@b.example>\r\nAUTH PLAIN AGFubgBwZW5jaWw=\r\n";
-    assert_eq!(
-        codes(&run(mail.as_bytes(), 9, Profile::Submission, false)),
-        ["220", "250", "530", "504"]
-    );
+    assert_eq!(codes(&run(mail.as_bytes(), 9, Profile::Submission, false)), ["220", "250", "530", "504"]);
     let good = "EHLO c\r\nAUTH PLAIN AGFubgBwZW5jaWw=\r\nAUTH PLAIN =\r\nMAIL FROM:<a@b.example>\r\n";
-    assert_eq!(
-        codes(&run(good.as_bytes(), 9, Profile::Submission, true)),
-        ["220", "250", "235", "503", "250"]
-    );
+    assert_eq!(codes(&run(good.as_bytes(), 9, Profile::Submission, true)), ["220", "250", "235", "503", "250"]);
     let bad = "EHLO c\r\nAUTH PLAIN\r\nAGFubgB3cm9uZw==\r\nAUTH LOGIN\r\n*\r\nAUTH PLAIN x=y\r\n";
     let seen = run(bad.as_bytes(), 9, Profile::Submission, true);
-    assert_eq!(
-        codes(&seen),
-        ["220", "250", "334", "535", "334", "501", "501", "421"]
-    );
+    assert_eq!(codes(&seen), ["220", "250", "334", "535", "334", "501", "501", "421"]);
     assert!(seen.closed && seen.replies.contains("\r\n334 \r\n"));
 }
 
 #[test]
 fn plaintext_behind_starttls_is_never_read() {
     let injected = run(b"EHLO c\r\nSTARTTLS\r\nNOOP\r\n", usize::MAX, Profile::Mx, false);
-    assert_eq!(
-        (codes(&injected), injected.closed, injected.upgraded),
-        (vec!["220", "250", "554"], true, false)
-    );
+    assert_eq!((codes(&injected), injected.closed, injected.upgraded), (vec!["220", "250", "554"], true, false));
     assert!(run(b"EHLO c\r\nSTARTTLS\r\n", 1, Profile::Mx, false).upgraded);
 }
 
@@ -169,11 +125,7 @@ fn smuggling_yields_one_refused_message_at_every_split() {
         );
         for chunk in 1..script.len() {
             let seen = run(script.as_bytes(), chunk, Profile::Mx, false);
-            assert_eq!(
-                codes(&seen),
-                ["220", "250", "250", "250", "354", "550", "221"],
-                "{end:?} in chunks of {chunk}"
-            );
+            assert_eq!(codes(&seen), ["220", "250", "250", "250", "354", "550", "221"], "{end:?} in chunks of {chunk}");
             assert!(seen.messages.is_empty());
         }
     }

@@ -11,11 +11,7 @@ use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 fn rows(document: &str) -> Vec<Vec<String>> {
     let cell = |cell: &str| cell.trim().trim_matches('`').to_owned();
     let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| state ");
-    document
-        .lines()
-        .filter(is_row)
-        .map(|line| line.trim_matches('|').split('|').map(cell).collect())
-        .collect()
+    document.lines().filter(is_row).map(|line| line.trim_matches('|').split('|').map(cell).collect()).collect()
 }
 
 fn tls() -> TlsInfo {
@@ -47,9 +43,7 @@ fn the_server_follows_its_table() {
     let rows = rows(include_str!("../../../docs/states/smtp-server.md"));
     assert!(rows.len() > 35);
     for row in rows {
-        let [state, line, code, next, notes] = row.as_slice() else {
-            panic!("{row:?}")
-        };
+        let [state, line, code, next, notes] = row.as_slice() else { panic!("{row:?}") };
         let hostname = "mx.example".parse().unwrap();
         let config = Config {
             hostname,
@@ -78,15 +72,8 @@ fn the_server_follows_its_table() {
         };
         say(&mut server, &way);
         let reply = say(&mut server, &format!("{line}\r\n"));
-        let last = reply
-            .lines()
-            .find(|line| line.as_bytes().get(3) == Some(&b' '))
-            .unwrap_or_default();
-        assert_eq!(
-            (&last[..3], server.state()),
-            (code.as_str(), next.as_str()),
-            "{row:?}: {reply}"
-        );
+        let last = reply.lines().find(|line| line.as_bytes().get(3) == Some(&b' ')).unwrap_or_default();
+        assert_eq!((&last[..3], server.state()), (code.as_str(), next.as_str()), "{row:?}: {reply}");
     }
 }
 
@@ -109,9 +96,7 @@ fn the_client_follows_its_table() {
     let rows = rows(include_str!("../../../docs/states/smtp-client.md"));
     assert!(rows.len() > 15);
     for row in rows {
-        let [state, reply, next, says, _] = row.as_slice() else {
-            panic!("{row:?}")
-        };
+        let [state, reply, next, says, _] = row.as_slice() else { panic!("{row:?}") };
         let mut client = Client::new(ClientConfig {
             name: "c.example".parse().unwrap(),
             require_tls: false,
@@ -162,10 +147,6 @@ fn the_client_follows_its_table() {
         assert_eq!(client.state(), before, "{row:?}");
         client.feed(format!("{reply}\r\n").as_bytes());
         let said = drain(&mut client);
-        assert_eq!(
-            (client.state(), said.trim_end()),
-            (next.as_str(), says.as_str()),
-            "{row:?}"
-        );
+        assert_eq!((client.state(), said.trim_end()), (next.as_str(), says.as_str()), "{row:?}");
     }
 }

@@ -10,9 +10,7 @@ pub(crate) fn in_network(address: IpAddr, network: IpAddr, length: u8) -> bool {
             (a.to_bits() ^ n.to_bits()) & mask == 0
         }
         (IpAddr::V6(a), IpAddr::V6(n)) => {
-            let mask = u128::MAX
-                .checked_shl(128 - u32::from(length.min(128)))
-                .unwrap_or(0);
+            let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
             (a.to_bits() ^ n.to_bits()) & mask == 0
         }
         _ => false,

@@ -17,15 +17,8 @@ use crate::record::{Directive, Mechanism, Qualifier, Record, is_spf};
 
 /// Evaluates whether a client may use an identity. Total: whatever the records hold, it ends within the limits.
 pub async fn check(dns: &dyn Resolver, query: &Query, limits: &Limits) -> Outcome {
-    let mut evaluation = Evaluation {
-        dns,
-        query,
-        limits,
-        terms: 0,
-        voids: 0,
-        trail: Vec::new(),
-        sender_domain: String::new(),
-    };
+    let mut evaluation =
+        Evaluation { dns, query, limits, terms: 0, voids: 0, trail: Vec::new(), sender_domain: String::new() };
     let domain = query.domain();
     let found = match &domain {
         // RFC 7208 §4.3: malformed, a literal or a single label
@@ -63,11 +56,7 @@ struct Found {
 
 impl Found {
     fn verdict(verdict: Verdict) -> Self {
-        Found {
-            verdict,
-            mechanism: None,
-            explain: None,
-        }
+        Found { verdict, mechanism: None, explain: None }
     }
 }
 
@@ -121,10 +110,7 @@ impl Evaluation<'_> {
                     self.note_term(&term, span.clone(), true, "6.1", depth);
                     self.redirect(target, term, domain, depth).await
                 }
-                _ => Ok(Found {
-                    mechanism: Some("default".into()),
-                    ..Found::verdict(Verdict::Neutral)
-                }), // §4.7
+                _ => Ok(Found { mechanism: Some("default".into()), ..Found::verdict(Verdict::Neutral) }), // §4.7
             }
         })
     }
@@ -137,11 +123,7 @@ impl Evaluation<'_> {
             Qualifier::Neutral => Verdict::Neutral,
         };
         let mechanism = record.0.get(directive.span.clone()).map(str::to_owned);
-        Found {
-            verdict,
-            mechanism,
-            explain: record.1.exp.clone().map(|exp| (exp, domain)),
-        }
+        Found { verdict, mechanism, explain: record.1.exp.clone().map(|exp| (exp, domain)) }
     }
 
     async fn redirect(
@@ -151,9 +133,7 @@ impl Evaluation<'_> {
         domain: Domain,
         depth: usize,
     ) -> Result<Found, Stop> {
-        let missing = Stop::Perm(PermError::NoTarget {
-            term: gatepost_syntax::escape(&term),
-        });
+        let missing = Stop::Perm(PermError::NoTarget { term: gatepost_syntax::escape(&term) });
         let Some(name) = self.expand(target, &domain, depth).await? else {
             return Err(missing);
         };
@@ -162,20 +142,12 @@ impl Evaluation<'_> {
         };
         let found = self.check_host(target, depth + 1).await?;
         // RFC 7208 §6.1: a target without a record is a permerror
-        if found.verdict == Verdict::None {
-            Err(missing)
-        } else {
-            Ok(found)
-        }
+        if found.verdict == Verdict::None { Err(missing) } else { Ok(found) }
     }
 
     /// The one SPF record of a domain, as written and parsed (RFC 7208 §4.4, §4.5, §4.6).
     async fn record_of(&mut self, domain: &Domain, depth: usize) -> Result<Option<(String, Record)>, Stop> {
-        let found = self
-            .ask(&Name::from(domain), RecordType::Txt, depth, |dns, name| {
-                Box::pin(dns.txt(name))
-            })
-            .await;
+        let found = self.ask(&Name::from(domain), RecordType::Txt, depth, |dns, name| Box::pin(dns.txt(name))).await;
         let found = found.map_err(Stop::Temp)?;
         let mut records = found.records.iter().filter(|txt| is_spf(txt.as_bytes()));
         let Some(record) = records.next() else {
@@ -184,10 +156,7 @@ impl Evaluation<'_> {
         let further = records.count();
         let perm = |error| Err(Stop::Perm(error));
         if further > 0 {
-            return perm(PermError::Several {
-                domain: domain.clone(),
-                count: further + 1,
-            });
+            return perm(PermError::Several { domain: domain.clone(), count: further + 1 });
         }
         if record.as_bytes().len() > self.limits.record_bytes {
             return perm(PermError::Long(domain.clone()));
@@ -195,17 +164,10 @@ impl Evaluation<'_> {
         let Some(text) = record.as_str().filter(|text| text.is_ascii()) else {
             return perm(PermError::NotAscii(domain.clone()));
         };
-        self.trail.push(Step::Record {
-            depth,
-            domain: domain.clone(),
-            text: text.to_owned(),
-        });
+        self.trail.push(Step::Record { depth, domain: domain.clone(), text: text.to_owned() });
         match Record::parse(text) {
             Ok(parsed) => Ok(Some((text.to_owned(), parsed))),
-            Err(error) => perm(PermError::Record {
-                domain: domain.clone(),
-                error,
-            }),
+            Err(error) => perm(PermError::Record { domain: domain.clone(), error }),
         }
     }
 
@@ -249,52 +211,23 @@ impl Evaluation<'_> {
                     return Ok(false);
                 };
                 // RFC 7208 §5.7: an A look-up, whatever the client's family
-                let found = self
-                    .addresses(&name, Family::V4, depth + 1)
-                    .await
-                    .map_err(Stop::Temp)?;
+                let found = self.addresses(&name, Family::V4, depth + 1).await.map_err(Stop::Temp)?;
                 self.count_void(&found)?;
                 !found.records.is_empty()
             }
         };
-        let (span, cite) = (
-            directive.span.clone(),
-            Cite::new(7208, section(&directive.mechanism)),
-        );
-        self.trail.insert(
-            place,
-            Step::Term {
-                depth,
-                term,
-                span,
-                matched,
-                cite,
-            },
-        );
+        let (span, cite) = (directive.span.clone(), Cite::new(7208, section(&directive.mechanism)));
+        self.trail.insert(place, Step::Term { depth, term, span, matched, cite });
         Ok(matched)
     }
 
     fn prefix(&self, prefixes: crate::record::Prefixes) -> u8 {
-        if self.query.ip.is_ipv4() {
-            prefixes.v4
-        } else {
-            prefixes.v6
-        }
+        if self.query.ip.is_ipv4() { prefixes.v4 } else { prefixes.v6 }
     }
 
     /// RFC 7208 §5.2.
-    async fn include(
-        &mut self,
-        target: &MacroString,
-        term: &str,
-        domain: &Domain,
-        depth: usize,
-    ) -> Result<bool, Stop> {
-        let missing = || {
-            Stop::Perm(PermError::NoTarget {
-                term: gatepost_syntax::escape(term),
-            })
-        };
+    async fn include(&mut self, target: &MacroString, term: &str, domain: &Domain, depth: usize) -> Result<bool, Stop> {
+        let missing = || Stop::Perm(PermError::NoTarget { term: gatepost_syntax::escape(term) });
         let Some(name) = self.expand(target, domain, depth).await? else {
             return Ok(false);
         };
@@ -307,31 +240,19 @@ impl Evaluation<'_> {
     }
 
     async fn has_address(&mut self, name: &Name, length: u8, depth: usize) -> Result<bool, Stop> {
-        let found = self
-            .addresses(name, Family::of(self.query.ip), depth + 1)
-            .await
-            .map_err(Stop::Temp)?;
+        let found = self.addresses(name, Family::of(self.query.ip), depth + 1).await.map_err(Stop::Temp)?;
         self.count_void(&found)?;
-        Ok(found
-            .records
-            .iter()
-            .any(|address| in_network(self.query.ip, *address, length)))
+        Ok(found.records.iter().any(|address| in_network(self.query.ip, *address, length)))
     }
 
     /// RFC 7208 §5.4.
     async fn mx_has_address(&mut self, name: &Name, length: u8, depth: usize) -> Result<bool, Stop> {
-        let found = self
-            .ask(name, RecordType::Mx, depth + 1, |dns, name| {
-                Box::pin(dns.mx(name))
-            })
-            .await
-            .map_err(Stop::Temp)?;
+        let found =
+            self.ask(name, RecordType::Mx, depth + 1, |dns, name| Box::pin(dns.mx(name))).await.map_err(Stop::Temp)?;
         self.count_void(&found)?;
         // RFC 7208 §4.6.4: more than 10 names of one mx are a permerror
         if found.records.len() > self.limits.mx_names {
-            return Err(Stop::Perm(PermError::MxNames {
-                limit: self.limits.mx_names,
-            }));
+            return Err(Stop::Perm(PermError::MxNames { limit: self.limits.mx_names }));
         }
         for mx in &found.records {
             if !mx.exchange.is_root() && self.has_address(&mx.exchange, length, depth).await? {
@@ -345,10 +266,7 @@ impl Evaluation<'_> {
     async fn validated_names(&mut self, depth: usize) -> Vec<Name> {
         let reverse = Name::for_reverse(self.query.ip);
         let ip = self.query.ip;
-        let Ok(names) = self
-            .ask(&reverse, RecordType::Ptr, depth, |dns, _| Box::pin(dns.ptr(ip)))
-            .await
-        else {
+        let Ok(names) = self.ask(&reverse, RecordType::Ptr, depth, |dns, _| Box::pin(dns.ptr(ip))).await else {
             return Vec::new();
         };
         let mut validated = Vec::new();
@@ -375,12 +293,7 @@ impl Evaluation<'_> {
     }
 
     /// Expands a domain-spec. `None` if it becomes no name, or if it needs a local part that is not ASCII (RFC 8616 §4).
-    async fn expand(
-        &mut self,
-        spec: &MacroString,
-        domain: &Domain,
-        depth: usize,
-    ) -> Result<Option<Name>, Stop> {
+    async fn expand(&mut self, spec: &MacroString, domain: &Domain, depth: usize) -> Result<Option<Name>, Stop> {
         if spec.uses("sl") && !self.query.local.is_ascii() {
             return Ok(None);
         }
@@ -391,18 +304,11 @@ impl Evaluation<'_> {
             String::new()
         };
         let text = spec.expand(&self.values(domain, &validated));
-        Ok(shortened(&text)
-            .and_then(|text| Name::parse(text).ok())
-            .filter(|name| !name.is_root()))
+        Ok(shortened(&text).and_then(|text| Name::parse(text).ok()).filter(|name| !name.is_root()))
     }
 
     fn values<'v>(&'v self, domain: &'v Domain, validated: &'v str) -> Values<'v> {
-        Values {
-            query: self.query,
-            sender_domain: &self.sender_domain,
-            domain,
-            validated,
-        }
+        Values { query: self.query, sender_domain: &self.sender_domain, domain, validated }
     }
 
     /// `%{p}`: the domain itself, else a name below it, else any, else `unknown` (RFC 7208 §7.3).
@@ -410,44 +316,24 @@ impl Evaluation<'_> {
         let names = self.validated_names(depth).await;
         let own = Name::from(domain);
         let exact = names.iter().find(|name| **name == own);
-        let best = exact
-            .or_else(|| names.iter().find(|name| is_or_below(name, &own)))
-            .or(names.first());
+        let best = exact.or_else(|| names.iter().find(|name| is_or_below(name, &own))).or(names.first());
         best.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned())
     }
 
     /// The explanation (RFC 7208 §6.2); anything wrong with it leaves it out.
     async fn explain(&mut self, exp: &MacroString, domain: &Domain) -> Option<String> {
         let name = self.expand(exp, domain, 0).await.ok()??;
-        let found = self
-            .ask(&name, RecordType::Txt, 0, |dns, name| Box::pin(dns.txt(name)))
-            .await
-            .ok()?;
+        let found = self.ask(&name, RecordType::Txt, 0, |dns, name| Box::pin(dns.txt(name))).await.ok()?;
         let [txt] = found.records.as_slice() else {
             return None;
         };
         let text = explanation::parse(txt.as_bytes()).ok()?;
-        let validated = if text.uses("p") {
-            self.validated(domain, 0).await
-        } else {
-            String::new()
-        };
-        Some(explanation::make_safe(
-            &text.expand(&self.values(domain, &validated)),
-            self.limits,
-        ))
+        let validated = if text.uses("p") { self.validated(domain, 0).await } else { String::new() };
+        Some(explanation::make_safe(&text.expand(&self.values(domain, &validated)), self.limits))
     }
 
-    async fn addresses(
-        &mut self,
-        name: &Name,
-        family: Family,
-        depth: usize,
-    ) -> Result<Rrset<IpAddr>, TempError> {
-        self.ask(name, family.record_type(), depth, move |dns, name| {
-            Box::pin(dns.addresses(name, family))
-        })
-        .await
+    async fn addresses(&mut self, name: &Name, family: Family, depth: usize) -> Result<Rrset<IpAddr>, TempError> {
+        self.ask(name, family.record_type(), depth, move |dns, name| Box::pin(dns.addresses(name, family))).await
     }
 
     /// Asks and notes it in the trail.
@@ -460,15 +346,8 @@ impl Evaluation<'_> {
     ) -> Result<Rrset<T>, TempError> {
         let answer = lookup(self.dns, name).await;
         let question = Question::new(name.clone(), kind);
-        let count = answer
-            .as_ref()
-            .map(|found| found.records.len())
-            .map_err(|error| *error);
-        self.trail.push(Step::Asked {
-            depth,
-            question: question.clone(),
-            answer: count,
-        });
+        let count = answer.as_ref().map(|found| found.records.len()).map_err(|error| *error);
+        self.trail.push(Step::Asked { depth, question: question.clone(), answer: count });
         answer.map_err(|error| TempError { question, error })
     }
 
@@ -480,21 +359,13 @@ impl Evaluation<'_> {
         section: &'static str,
         depth: usize,
     ) {
-        self.trail.push(Step::Term {
-            depth,
-            term: term.to_owned(),
-            span,
-            matched,
-            cite: Cite::new(7208, section),
-        });
+        self.trail.push(Step::Term { depth, term: term.to_owned(), span, matched, cite: Cite::new(7208, section) });
     }
 
     /// RFC 7208 §4.6.4: at most 10 over all records.
     fn count_term(&mut self) -> Result<(), Stop> {
         if self.terms >= self.limits.terms {
-            return Err(Stop::Perm(PermError::Terms {
-                limit: self.limits.terms,
-            }));
+            return Err(Stop::Perm(PermError::Terms { limit: self.limits.terms }));
         }
         self.terms += 1;
         Ok(())
@@ -507,9 +378,7 @@ impl Evaluation<'_> {
         }
         self.voids += 1;
         if self.voids > self.limits.voids {
-            return Err(Stop::Perm(PermError::Voids {
-                limit: self.limits.voids,
-            }));
+            return Err(Stop::Perm(PermError::Voids { limit: self.limits.voids }));
         }
         Ok(())
     }
@@ -518,9 +387,7 @@ impl Evaluation<'_> {
 type Asking<'q, T> = Pin<Box<dyn Future<Output = Result<Rrset<T>, LookupError>> + Send + 'q>>;
 
 fn is_or_below(name: &Name, above: &Name) -> bool {
-    name.as_str()
-        .strip_suffix(above.as_str())
-        .is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    name.as_str().strip_suffix(above.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 
 /// RFC 7208 §7.3: a name of more than 253 octets loses labels on the left until it fits.

@@ -14,8 +14,5 @@ pub(crate) fn parse(text: &[u8]) -> Result<MacroString, RecordError> {
 
 /// One line of printable ASCII: macros may have brought anything in, and it goes into an SMTP reply.
 pub(crate) fn make_safe(text: &str, limits: &Limits) -> String {
-    text.chars()
-        .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
-        .take(limits.explanation_bytes)
-        .collect()
+    text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).take(limits.explanation_bytes).collect()
 }

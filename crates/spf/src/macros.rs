@@ -63,21 +63,14 @@ impl MacroString {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok(MacroString {
-            parts,
-            text: text.to_owned(),
-        })
+        Ok(MacroString { parts, text: text.to_owned() })
     }
 
     /// Reads a domain-spec: a macro-string that ends in a macro or a top label (RFC 7208 §7.1).
     pub(crate) fn parse_domain_spec(text: &str, at: usize) -> Result<Self, RecordError> {
         let parsed = Self::parse(text, at, Place::Record)?;
         let ends_in_macro = matches!(parsed.parts.last(), Some(Part::Macro(_)));
-        if ends_in_macro || ends_in_top_label(text) {
-            Ok(parsed)
-        } else {
-            Err(RecordError::DomainSpec { at })
-        }
+        if ends_in_macro || ends_in_top_label(text) { Ok(parsed) } else { Err(RecordError::DomainSpec { at }) }
     }
 
     /// The macro-string as written.
@@ -86,9 +79,7 @@ impl MacroString {
     }
 
     pub(crate) fn uses(&self, letters: &str) -> bool {
-        self.parts
-            .iter()
-            .any(|part| matches!(part, Part::Macro(m) if letters.contains(m.letter)))
+        self.parts.iter().any(|part| matches!(part, Part::Macro(m) if letters.contains(m.letter)))
     }
 
     pub(crate) fn expand(&self, values: &Values<'_>) -> String {
@@ -155,13 +146,7 @@ fn parse_macro(inner: &str, place: Place) -> Option<Macro> {
         return None;
     }
     let delimiters = if rest.is_empty() { "." } else { rest }.to_owned();
-    Some(Macro {
-        letter: lower,
-        escape: letter.is_ascii_uppercase(),
-        keep,
-        reverse,
-        delimiters,
-    })
+    Some(Macro { letter: lower, escape: letter.is_ascii_uppercase(), keep, reverse, delimiters })
 }
 
 /// `"." toplabel [ "." ]`; toplabel has at least one letter or an inner hyphen (RFC 7208 §7.1).
@@ -222,11 +207,7 @@ impl Macro {
             'h' => query.helo.clone(),
             'c' => query.ip.to_string(),
             'r' => query.receiver.clone(),
-            't' => query
-                .now
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs())
-                .to_string(),
+            't' => query.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string(),
             _ => if query.ip.is_ipv4() { "in-addr" } else { "ip6" }.to_owned(),
         }
     }

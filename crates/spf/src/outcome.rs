@@ -179,33 +179,14 @@ impl Step {
             Step::Record { domain, text, .. } => {
                 Outline::new(format!("{domain}: \"{}\"", escape(text))).cite(7208, "4.5")
             }
-            Step::Asked {
-                question,
-                answer: Ok(count),
-                ..
-            } => Outline::new(format!(
-                "{question} → {count} record{}",
-                if *count == 1 { "" } else { "s" }
-            )),
-            Step::Asked {
-                question,
-                answer: Err(error),
-                ..
-            } => Outline::new(format!("{question} → {error}")),
-            Step::Term {
-                term,
-                span,
-                matched,
-                cite,
-                ..
-            } => {
+            Step::Asked { question, answer: Ok(count), .. } => {
+                Outline::new(format!("{question} → {count} record{}", if *count == 1 { "" } else { "s" }))
+            }
+            Step::Asked { question, answer: Err(error), .. } => Outline::new(format!("{question} → {error}")),
+            Step::Term { term, span, matched, cite, .. } => {
                 let matched = if *matched { "matches" } else { "does not match" };
-                let line = format!("{} (octets {}–{}) {matched}", escape(term), span.start, span.end)
-                    .replace('–', "-");
-                Outline {
-                    cite: Some(*cite),
-                    ..Outline::new(line)
-                }
+                let line = format!("{} (octets {}–{}) {matched}", escape(term), span.start, span.end).replace('–', "-");
+                Outline { cite: Some(*cite), ..Outline::new(line) }
             }
         }
     }
@@ -272,63 +253,34 @@ impl Outcome {
         let domain = self.domain.as_ref().map_or("the sender", Domain::as_str);
         let ip = query.ip.to_string();
         let comment = match &self.verdict {
-            Verdict::Pass => format!(
-                "{}: domain of {domain} designates {ip} as permitted sender",
-                query.receiver
-            ),
-            Verdict::Fail => format!(
-                "{}: domain of {domain} does not designate {ip} as permitted sender",
-                query.receiver
-            ),
+            Verdict::Pass => format!("{}: domain of {domain} designates {ip} as permitted sender", query.receiver),
+            Verdict::Fail => {
+                format!("{}: domain of {domain} does not designate {ip} as permitted sender", query.receiver)
+            }
             verdict => format!("{}: {} for {domain} and {ip}", query.receiver, verdict.word()),
         };
         let envelope_from = format!("{}@{}", query.local, query.sender_domain);
-        let mut pairs = vec![
-            ("receiver", query.receiver.as_str()),
-            ("client-ip", &ip),
-            ("helo", &query.helo),
-        ];
+        let mut pairs = vec![("receiver", query.receiver.as_str()), ("client-ip", &ip), ("helo", &query.helo)];
         if self.scope == Scope::MailFrom {
             pairs.push(("envelope-from", &envelope_from));
         }
-        pairs.push((
-            "identity",
-            if self.scope == Scope::MailFrom {
-                "mailfrom"
-            } else {
-                "helo"
-            },
-        ));
+        pairs.push(("identity", if self.scope == Scope::MailFrom { "mailfrom" } else { "helo" }));
         let problem = self.reason();
         pairs.extend(problem.as_deref().map(|problem| ("problem", problem)));
-        pairs.extend(
-            self.mechanism
-                .as_deref()
-                .map(|mechanism| ("mechanism", mechanism)),
-        );
+        pairs.extend(self.mechanism.as_deref().map(|mechanism| ("mechanism", mechanism)));
         trace::received_spf(self.verdict.word(), &comment, &pairs)
     }
 }
 
 impl Explain for Outcome {
     fn explain(&self) -> Outline {
-        let scope = if self.scope == Scope::MailFrom {
-            "smtp.mailfrom"
-        } else {
-            "smtp.helo"
-        };
-        let domain = self
-            .domain
-            .as_ref()
-            .map_or("(no domain to check)", Domain::as_str);
+        let scope = if self.scope == Scope::MailFrom { "smtp.mailfrom" } else { "smtp.helo" };
+        let domain = self.domain.as_ref().map_or("(no domain to check)", Domain::as_str);
         let root = Outline::new(format!("spf={} {scope}={domain}", self.verdict.word()));
         let mut steps = self.trail.iter().peekable();
         let mut children = nested(&mut steps, 0);
         children.push(match &self.verdict {
-            Verdict::PermError(error) => Outline {
-                cite: Some(error.cite()),
-                ..Outline::new(error.to_string())
-            },
+            Verdict::PermError(error) => Outline { cite: Some(error.cite()), ..Outline::new(error.to_string()) },
             Verdict::TempError(error) => Outline::new(error.to_string()).cite(7208, "4.4"),
             Verdict::None => Outline::new("nothing to evaluate").cite(7208, "4.3"),
             _ => Outline::new(format!(

@@ -25,19 +25,13 @@ impl Query {
     /// The MAIL FROM identity. An empty `mail_from` is the null reverse-path, for which `postmaster` at the HELO name
     /// is checked (RFC 7208 §2.4).
     pub fn mail_from(ip: IpAddr, mail_from: &str, helo: &str) -> Self {
-        let mail_from = mail_from
-            .strip_prefix('<')
-            .and_then(|m| m.strip_suffix('>'))
-            .unwrap_or(mail_from);
+        let mail_from = mail_from.strip_prefix('<').and_then(|m| m.strip_suffix('>')).unwrap_or(mail_from);
         let (local, domain) = match mail_from.rsplit_once('@') {
             _ if mail_from.is_empty() => ("", helo),
             Some((local, domain)) => (local, domain),
             None => ("", mail_from),
         };
-        Query {
-            scope: Scope::MailFrom,
-            ..Self::new(ip, local, domain, helo)
-        }
+        Query { scope: Scope::MailFrom, ..Self::new(ip, local, domain, helo) }
     }
 
     /// The HELO identity (RFC 7208 §2.3). DMARC never uses its result.
@@ -50,15 +44,7 @@ impl Query {
         let ip = ip.to_canonical();
         let local = if local.is_empty() { "postmaster" } else { local }.to_owned();
         let (sender_domain, helo) = (domain.to_owned(), helo.to_owned());
-        Query {
-            ip,
-            scope: Scope::Helo,
-            local,
-            sender_domain,
-            helo,
-            receiver: "unknown".into(),
-            now: UNIX_EPOCH,
-        }
+        Query { ip, scope: Scope::Helo, local, sender_domain, helo, receiver: "unknown".into(), now: UNIX_EPOCH }
     }
 
     /// Who checks, for `%{r}` in explanations; `unknown` by default.
@@ -77,9 +63,7 @@ impl Query {
 
     /// The domain to check, unless it is malformed, an address literal or a single label (RFC 7208 §4.3).
     pub(crate) fn domain(&self) -> Option<Domain> {
-        Domain::parse(&self.sender_domain)
-            .ok()
-            .filter(|domain| domain.label_count() > 1)
+        Domain::parse(&self.sender_domain).ok().filter(|domain| domain.label_count() > 1)
     }
 }
 
@@ -103,13 +87,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            terms: 10,
-            voids: 2,
-            mx_names: 10,
-            ptr_names: 10,
-            record_bytes: 16 << 10,
-            explanation_bytes: 400,
-        }
+        Limits { terms: 10, voids: 2, mx_names: 10, ptr_names: 10, record_bytes: 16 << 10, explanation_bytes: 400 }
     }
 }

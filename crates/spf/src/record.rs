@@ -151,11 +151,7 @@ impl Record {
         if !is_spf(text.as_bytes()) {
             return Err(RecordError::Version);
         }
-        let mut record = Record {
-            directives: Vec::new(),
-            redirect: None,
-            exp: None,
-        };
+        let mut record = Record { directives: Vec::new(), redirect: None, exp: None };
         let mut at = VERSION.len();
         for term in text.get(VERSION.len()..).unwrap_or_default().split(' ') {
             if !term.is_empty() {
@@ -167,9 +163,7 @@ impl Record {
     }
 
     fn add(&mut self, term: &str, at: usize) -> Result<(), RecordError> {
-        let name_end = term
-            .find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
-            .unwrap_or(term.len());
+        let name_end = term.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(term.len());
         let is_modifier = term.get(name_end..).is_some_and(|rest| rest.starts_with('='))
             && term.starts_with(|c: char| c.is_ascii_alphabetic());
         if is_modifier {
@@ -183,30 +177,17 @@ impl Record {
             _ => (Qualifier::Pass, term),
         };
         let mechanism = parse_mechanism(mechanism, at + term.len() - mechanism.len())?;
-        self.directives.push(Directive {
-            qualifier,
-            mechanism,
-            span: at..at + term.len(),
-        });
+        self.directives.push(Directive { qualifier, mechanism, span: at..at + term.len() });
         Ok(())
     }
 
     fn add_modifier(&mut self, term: &str, name_end: usize, at: usize) -> Result<(), RecordError> {
-        let (name, value) = (
-            term.get(..name_end).unwrap_or_default(),
-            term.get(name_end + 1..).unwrap_or_default(),
-        );
+        let (name, value) = (term.get(..name_end).unwrap_or_default(), term.get(name_end + 1..).unwrap_or_default());
         let value_at = at + name_end + 1;
         match name.to_ascii_lowercase().as_str() {
-            "redirect" if self.redirect.is_some() => Err(RecordError::Repeated {
-                modifier: "redirect",
-                at,
-            }),
+            "redirect" if self.redirect.is_some() => Err(RecordError::Repeated { modifier: "redirect", at }),
             "redirect" => {
-                self.redirect = Some((
-                    MacroString::parse_domain_spec(value, value_at)?,
-                    at..at + term.len(),
-                ));
+                self.redirect = Some((MacroString::parse_domain_spec(value, value_at)?, at..at + term.len()));
                 Ok(())
             }
             "exp" if self.exp.is_some() => Err(RecordError::Repeated { modifier: "exp", at }),
@@ -221,9 +202,7 @@ impl Record {
 
     /// Whether `all` is anywhere in the record: then `redirect` is ignored (RFC 7208 §6.1).
     pub fn has_all(&self) -> bool {
-        self.directives
-            .iter()
-            .any(|directive| directive.mechanism == Mechanism::All)
+        self.directives.iter().any(|directive| directive.mechanism == Mechanism::All)
     }
 }
 
@@ -235,19 +214,10 @@ fn parse_mechanism(text: &str, at: usize) -> Result<Mechanism, RecordError> {
     let needed = || argument.filter(|a| !a.is_empty()).ok_or(RecordError::Term { at });
     match name.to_ascii_lowercase().as_str() {
         "all" if rest.is_empty() => Ok(Mechanism::All),
-        "include" => Ok(Mechanism::Include(MacroString::parse_domain_spec(
-            needed()?,
-            argument_at,
-        )?)),
-        "exists" => Ok(Mechanism::Exists(MacroString::parse_domain_spec(
-            needed()?,
-            argument_at,
-        )?)),
+        "include" => Ok(Mechanism::Include(MacroString::parse_domain_spec(needed()?, argument_at)?)),
+        "exists" => Ok(Mechanism::Exists(MacroString::parse_domain_spec(needed()?, argument_at)?)),
         "ptr" if rest.is_empty() => Ok(Mechanism::Ptr(None)),
-        "ptr" => Ok(Mechanism::Ptr(Some(MacroString::parse_domain_spec(
-            needed()?,
-            argument_at,
-        )?))),
+        "ptr" => Ok(Mechanism::Ptr(Some(MacroString::parse_domain_spec(needed()?, argument_at)?))),
         "ip4" => parse_network::<Ipv4Addr>(needed()?, argument_at, 32),
         "ip6" => parse_network::<Ipv6Addr>(needed()?, argument_at, 128),
         "a" => host_and_prefixes(rest, at + name_end).map(|(host, prefixes)| Mechanism::A(host, prefixes)),
@@ -295,7 +265,5 @@ fn prefix(text: &str, at: usize, bits: u8) -> Result<u8, RecordError> {
     let digits = !text.is_empty() && text.len() <= 3 && text.bytes().all(|octet| octet.is_ascii_digit());
     let leading_zero = text.len() > 1 && text.starts_with('0');
     let length = text.parse::<u8>().ok().filter(|length| *length <= bits);
-    length
-        .filter(|_| digits && !leading_zero)
-        .ok_or(RecordError::Prefix { at })
+    length.filter(|_| digits && !leading_zero).ok_or(RecordError::Prefix { at })
 }

@@ -1,11 +1,5 @@
 //! Laws and attacks: whatever records hold, an evaluation ends within its limits.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::sync::Arc;
 
@@ -36,10 +30,7 @@ fn bombs_end_within_the_limits() {
         Verdict::PermError(error) => error,
         other => panic!("{other:?}"),
     };
-    assert_eq!(
-        permerror("a.example TXT \"v=spf1 include:a.example -all\""),
-        PermError::Terms { limit: 10 }
-    );
+    assert_eq!(permerror("a.example TXT \"v=spf1 include:a.example -all\""), PermError::Terms { limit: 10 });
     assert_eq!(
         permerror("a.example TXT \"v=spf1 redirect=b.example\"\nb.example TXT \"v=spf1 redirect=a.example\""),
         PermError::Terms { limit: 10 }
@@ -48,35 +39,20 @@ fn bombs_end_within_the_limits() {
         permerror("a.example TXT \"v=spf1 a:x.example a:y.example a:z.example -all\""),
         PermError::Voids { limit: 2 }
     );
-    let mx: String = (0..10_000)
-        .map(|n| format!("a.example MX 1 m{n}.example\n"))
-        .collect();
-    assert_eq!(
-        permerror(&format!("{mx}a.example TXT \"v=spf1 mx -all\"")),
-        PermError::MxNames { limit: 10 }
-    );
-    assert!(matches!(
-        permerror(&format!("a.example TXT \"v=spf1 {}-all\"", "a ".repeat(32_000))),
-        PermError::Long(_)
-    ));
+    let mx: String = (0..10_000).map(|n| format!("a.example MX 1 m{n}.example\n")).collect();
+    assert_eq!(permerror(&format!("{mx}a.example TXT \"v=spf1 mx -all\"")), PermError::MxNames { limit: 10 });
+    assert!(matches!(permerror(&format!("a.example TXT \"v=spf1 {}-all\"", "a ".repeat(32_000))), PermError::Long(_)));
     assert!(
-        matches!(
-            permerror("a.example TXT \"v=spf1 ?all foo\""),
-            PermError::Record { .. }
-        ),
+        matches!(permerror("a.example TXT \"v=spf1 ?all foo\""), PermError::Record { .. }),
         "the whole record is checked"
     );
-    assert_eq!(
-        verdict("a.example TXT \"v=spf1 exists:%{d100000000000000000000r}.x.example ?all\""),
-        Verdict::Neutral
-    );
+    assert_eq!(verdict("a.example TXT \"v=spf1 exists:%{d100000000000000000000r}.x.example ?all\""), Verdict::Neutral);
 }
 
 #[test]
 fn explanations_are_one_printable_line() {
-    let (outcome, _) = evaluate(
-        Zone::parse("a.example TXT \"v=spf1 -all exp=e.example\"\ne.example TXT \"no%_%{l}\"").unwrap(),
-    );
+    let (outcome, _) =
+        evaluate(Zone::parse("a.example TXT \"v=spf1 -all exp=e.example\"\ne.example TXT \"no%_%{l}\"").unwrap());
     assert_eq!(outcome.explanation.as_deref(), Some("no a"));
     assert!(outcome.explain().to_string().contains("RFC 7208 §5.1"));
 }

@@ -1,11 +1,5 @@
 //! The openspf suite and the examples of RFC 7208, through an in-memory zone.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +12,7 @@ fn folder() -> Option<PathBuf> {
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
     let path = Path::new(&folder).to_owned();
     if !path.is_dir() {
-        assert!(
-            std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(),
-            "{} is missing",
-            path.display()
-        );
+        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
         println!("conformance suites not run: {} missing", path.display());
         return None;
     }
@@ -93,9 +83,7 @@ fn the_openspf_suite() {
             let query = Query::mail_from(field("host").parse().unwrap(), field("mailfrom"), field("helo"));
             let outcome = block_on(check(&zone, &query, &Limits::default()));
             let explanation = outcome.explanation.clone().unwrap_or("DEFAULT".into());
-            let explained = test["explanation"]
-                .as_str()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(&explanation)); // the suite has upper-case nibbles
+            let explained = test["explanation"].as_str().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&explanation)); // the suite has upper-case nibbles
             if accepts(&test["result"], outcome.verdict.word()) && explained {
                 right += 1;
             } else {
@@ -123,11 +111,7 @@ fn the_examples_of_appendix_a() {
         let field = |key: &str| case["input"][key].as_str().unwrap_or_default();
         let query = Query::mail_from(field("ip").parse().unwrap(), field("mail_from"), field("helo"));
         let outcome = block_on(check(&zone, &query, &Limits::default()));
-        let wanted = if case["expect"].is_object() {
-            &case["expect"]["result"]
-        } else {
-            &case["expect"]
-        };
+        let wanted = if case["expect"].is_object() { &case["expect"]["result"] } else { &case["expect"] };
         assert!(
             accepts(wanted, outcome.verdict.word()),
             "{}: {} {:?}, not {wanted}",
@@ -151,10 +135,6 @@ fn the_macros_of_section_7_4() {
         let zone = Zone::from_json(&zone.to_string()).unwrap();
         let query = Query::mail_from(field("ip").parse().unwrap(), field("sender"), "mx.example.org");
         let outcome = block_on(check(&zone, &query, &Limits::default()));
-        assert_eq!(
-            outcome.explanation.as_deref(),
-            case["expect"]["expansion"].as_str(),
-            "{case}"
-        );
+        assert_eq!(outcome.explanation.as_deref(), case["expect"]["expansion"].as_str(), "{case}");
     }
 }

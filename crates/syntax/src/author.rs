@@ -100,11 +100,7 @@ pub fn authors(headers: &HeaderBlock) -> Result<Authors, AuthorError> {
 
 /// Reads the body of a From field.
 pub fn parse(text: &str) -> Result<Authors, AuthorError> {
-    let mut reader = Reader {
-        text,
-        rest: text,
-        mailboxes: Vec::new(),
-    };
+    let mut reader = Reader { text, rest: text, mailboxes: Vec::new() };
     reader.address_list()?;
     let mailboxes = reader.mailboxes;
     if mailboxes.is_empty() {
@@ -130,9 +126,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn malformed(&self) -> AuthorError {
-        AuthorError::Malformed {
-            at: self.text.len() - self.rest.len(),
-        }
+        AuthorError::Malformed { at: self.text.len() - self.rest.len() }
     }
 
     fn skip(&mut self) -> Result<(), AuthorError> {
@@ -198,10 +192,7 @@ impl<'a> Reader<'a> {
                 let (_, rest) = cfws::quoted_string(self.rest).map_err(|_| self.malformed())?;
                 self.rest = rest;
             } else {
-                let end = self
-                    .rest
-                    .find(|c| !cfws::is_atext(c) && c != '.')
-                    .unwrap_or(self.rest.len());
+                let end = self.rest.find(|c| !cfws::is_atext(c) && c != '.').unwrap_or(self.rest.len());
                 if end == 0 {
                     return Ok(words);
                 }
@@ -231,11 +222,7 @@ impl<'a> Reader<'a> {
         }
         self.domain_behind(local)?;
         self.skip()?;
-        if self.take('>') {
-            Ok(())
-        } else {
-            Err(self.malformed())
-        }
+        if self.take('>') { Ok(()) } else { Err(self.malformed()) }
     }
 
     /// `group = display-name ":" [group-list] ";"`.
@@ -275,11 +262,9 @@ impl<'a> Reader<'a> {
             return Err(AuthorError::Literal);
         }
         let (name, rest) = cfws::dot_atom(self.rest).map_err(|_| self.malformed())?;
-        let domain =
-            Domain::parse(name).map_err(|error| AuthorError::Address(MailboxError::Domain(error)))?;
+        let domain = Domain::parse(name).map_err(|error| AuthorError::Address(MailboxError::Domain(error)))?;
         self.rest = rest;
-        self.mailboxes
-            .push(Mailbox::new(&local, domain).map_err(AuthorError::Address)?);
+        self.mailboxes.push(Mailbox::new(&local, domain).map_err(AuthorError::Address)?);
         Ok(())
     }
 }

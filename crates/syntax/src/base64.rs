@@ -22,11 +22,6 @@ pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
 /// Decodes a tag value: folding white space is left out, padding may be absent, all else is strict (RFC 6376 §2.10).
 pub fn decode_fws(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
     let is_fws = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
-    let packed: Vec<u8> = text
-        .as_ref()
-        .iter()
-        .copied()
-        .filter(|octet| !is_fws(octet))
-        .collect();
+    let packed: Vec<u8> = text.as_ref().iter().copied().filter(|octet| !is_fws(octet)).collect();
     STANDARD_PAD_INDIFFERENT.decode(packed).map_err(|_| Base64Error)
 }

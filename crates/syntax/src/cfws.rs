@@ -121,11 +121,7 @@ pub fn is_token(c: char) -> bool {
 
 /// Writes a value: as it is when it is a token, else as a quoted string with `"` and `\` escaped and controls left out.
 pub fn quote_unless_token(value: &str) -> String {
-    if !value.is_empty() && value.chars().all(is_token) {
-        value.to_owned()
-    } else {
-        quote(value)
-    }
+    if !value.is_empty() && value.chars().all(is_token) { value.to_owned() } else { quote(value) }
 }
 
 /// Writes a quoted string; control characters, which no quoted string can hold, are left out.

@@ -124,11 +124,7 @@ fn check(text: &str) -> Result<(), DomainError> {
         check_label(label, at)?;
         at += label.len() + 1;
     }
-    if text.len() > DOMAIN_OCTETS {
-        Err(DomainError::Long)
-    } else {
-        Ok(())
-    }
+    if text.len() > DOMAIN_OCTETS { Err(DomainError::Long) } else { Ok(()) }
 }
 
 fn check_label(label: &str, at: usize) -> Result<(), DomainError> {

@@ -22,11 +22,7 @@ pub struct HeaderLimits {
 
 impl Default for HeaderLimits {
     fn default() -> Self {
-        HeaderLimits {
-            bytes: 256 << 10,
-            fields: 2000,
-            field_bytes: 64 << 10,
-        }
+        HeaderLimits { bytes: 256 << 10, fields: 2000, field_bytes: 64 << 10 }
     }
 }
 
@@ -100,24 +96,12 @@ impl<'a> Field<'a> {
     pub fn new(raw: &'a [u8]) -> Self {
         let colon = memchr::memchr(b':', raw);
         let name = colon.and_then(|colon| raw.get(..colon)).unwrap_or_default();
-        let trailing = name
-            .iter()
-            .rev()
-            .take_while(|octet| matches!(octet, b' ' | b'\t'))
-            .count();
+        let trailing = name.iter().rev().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
         let name = name.get(..name.len() - trailing).unwrap_or_default();
         // RFC 5322 §2.2: printable US-ASCII except colon; §4.5 lets WSP precede the colon
         let ok = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-        let name = if ok {
-            std::str::from_utf8(name).unwrap_or_default()
-        } else {
-            ""
-        };
-        Field {
-            raw,
-            name,
-            colon: if name.is_empty() { None } else { colon },
-        }
+        let name = if ok { std::str::from_utf8(name).unwrap_or_default() } else { "" };
+        Field { raw, name, colon: if name.is_empty() { None } else { colon } }
     }
 
     /// The field name as written, without white space before the colon; empty when the field is malformed.
@@ -132,10 +116,7 @@ impl<'a> Field<'a> {
 
     /// The octets after the colon, without the final CRLF; folds are kept. Empty when the field is malformed.
     pub fn body(&self) -> &'a [u8] {
-        let body = self
-            .colon
-            .and_then(|colon| self.raw.get(colon + 1..))
-            .unwrap_or_default();
+        let body = self.colon.and_then(|colon| self.raw.get(colon + 1..)).unwrap_or_default();
         body.strip_suffix(b"\r\n").unwrap_or(body)
     }
 
@@ -183,9 +164,7 @@ impl HeaderBlock {
 
     /// The fields from top to bottom.
     pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'_>> + ExactSizeIterator {
-        self.fields
-            .iter()
-            .map(|range| Field::new(self.raw.get(range.clone()).unwrap_or_default()))
+        self.fields.iter().map(|range| Field::new(self.raw.get(range.clone()).unwrap_or_default()))
     }
 
     /// The fields of this name, in any case, from top to bottom.
@@ -260,8 +239,7 @@ impl Splitter {
         let before = self.raw.len();
         // room for the blank line behind a section that just fits; with both octets there, "too long" is certain
         let room = self.limits.bytes.saturating_add(2).saturating_sub(before);
-        self.raw
-            .extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
+        self.raw.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
         // a CRLF may lie across the chunks' border, hence one octet back
         let mut from = before.saturating_sub(1).max(self.line_begin);
         while let Some(found) = memmem::find(self.raw.get(from..).unwrap_or_default(), b"\r\n") {
@@ -292,19 +270,9 @@ impl Splitter {
             self.take_line(self.raw.len())?;
         }
         let ends = self.fields.iter().skip(1).copied().chain([self.raw.len()]);
-        let fields: Vec<Range<usize>> = self
-            .fields
-            .iter()
-            .copied()
-            .zip(ends)
-            .map(|(begin, end)| begin..end)
-            .collect();
+        let fields: Vec<Range<usize>> = self.fields.iter().copied().zip(ends).map(|(begin, end)| begin..end).collect();
         let defect = first_defect(&self.raw, &fields);
-        Ok(HeaderBlock {
-            raw: self.raw,
-            fields,
-            defect,
-        })
+        Ok(HeaderBlock { raw: self.raw, fields, defect })
     }
 
     /// Takes the octets up to `end` into the current line, which may go on; the first ones open a field unless folded.
@@ -312,9 +280,7 @@ impl Splitter {
         let folded = matches!(self.raw.get(self.line_begin), Some(b' ' | b'\t'));
         if !self.line_open && (!folded || self.fields.is_empty()) {
             if self.fields.len() >= self.limits.fields {
-                return Err(HeaderError::Many {
-                    limit: self.limits.fields,
-                });
+                return Err(HeaderError::Many { limit: self.limits.fields });
             }
             self.fields.push(self.line_begin);
         }
@@ -322,14 +288,10 @@ impl Splitter {
         let begin = self.fields.last().copied().unwrap_or(0);
         let field_end = begin.saturating_add(self.limits.field_bytes);
         if end > field_end && field_end < self.limits.bytes {
-            return Err(HeaderError::LongField {
-                limit: self.limits.field_bytes,
-            });
+            return Err(HeaderError::LongField { limit: self.limits.field_bytes });
         }
         if end > self.limits.bytes {
-            return Err(HeaderError::Long {
-                limit: self.limits.bytes,
-            });
+            return Err(HeaderError::Long { limit: self.limits.bytes });
         }
         Ok(())
     }

@@ -82,9 +82,7 @@ impl Mailbox {
         }
         let (local, rest) = local_part(text)?;
         let Some(host) = rest.strip_prefix('@') else {
-            return Err(MailboxError::At {
-                at: text.len() - rest.len(),
-            });
+            return Err(MailboxError::At { at: text.len() - rest.len() });
         };
         Self::from_parts(local, parse_host(host)?)
     }
@@ -101,15 +99,8 @@ impl Mailbox {
         if local.chars().any(char::is_control) {
             return Err(MailboxError::Control);
         }
-        let mailbox = Mailbox {
-            local: local.into(),
-            host,
-        };
-        if mailbox.to_string().len() > MAILBOX_OCTETS {
-            Err(MailboxError::Long)
-        } else {
-            Ok(mailbox)
-        }
+        let mailbox = Mailbox { local: local.into(), host };
+        if mailbox.to_string().len() > MAILBOX_OCTETS { Err(MailboxError::Long) } else { Ok(mailbox) }
     }
 
     /// The content of the local part, unquoted. Its case matters.
@@ -142,11 +133,7 @@ fn local_part(text: &str) -> Result<(String, &str), MailboxError> {
         // RFC 5321 §4.1.2: qtextSMTP and quoted-pairSMTP know no line ends
         let (content, rest) = cfws::quoted_string(text).map_err(|_| MailboxError::Local)?;
         let written = text.get(..text.len() - rest.len()).unwrap_or_default();
-        return if written.chars().any(char::is_control) {
-            Err(MailboxError::Control)
-        } else {
-            Ok((content, rest))
-        };
+        return if written.chars().any(char::is_control) { Err(MailboxError::Control) } else { Ok((content, rest)) };
     }
     let (atom, rest) = cfws::dot_atom(text).map_err(|_| MailboxError::Local)?;
     Ok((atom.to_owned(), rest))
@@ -157,13 +144,7 @@ fn parse_host(text: &str) -> Result<Host, MailboxError> {
         // RFC 5321 §4.1.2: the domain of a mailbox has no trailing dot
         let trailing = text.ends_with('.');
         let error = MailboxError::Domain(DomainError::EmptyLabel { at: text.len() });
-        return if trailing {
-            Err(error)
-        } else {
-            Domain::parse(text)
-                .map(Host::Domain)
-                .map_err(MailboxError::Domain)
-        };
+        return if trailing { Err(error) } else { Domain::parse(text).map(Host::Domain).map_err(MailboxError::Domain) };
     };
     let inner = inner.strip_suffix(']').ok_or(MailboxError::Literal)?;
     if let Ok(address) = inner.parse::<Ipv4Addr>() {
@@ -179,15 +160,8 @@ fn parse_host(text: &str) -> Result<Host, MailboxError> {
     // General-address-literal = Standardized-tag ":" 1*dcontent (RFC 5321 §4.1.3)
     let tag_ok = tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         && tag.ends_with(|c: char| c.is_ascii_alphanumeric());
-    let content_ok = !content.is_empty()
-        && content
-            .chars()
-            .all(|c| c.is_ascii_graphic() && !"[\\]".contains(c));
-    if tag_ok && content_ok {
-        Ok(Host::Literal(text.into()))
-    } else {
-        Err(MailboxError::Literal)
-    }
+    let content_ok = !content.is_empty() && content.chars().all(|c| c.is_ascii_graphic() && !"[\\]".contains(c));
+    if tag_ok && content_ok { Ok(Host::Literal(text.into())) } else { Err(MailboxError::Literal) }
 }
 
 impl FromStr for Mailbox {

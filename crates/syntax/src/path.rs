@@ -76,10 +76,7 @@ pub(crate) fn without_route(text: &str) -> Result<&str, MailboxError> {
 
 fn inner(text: &str) -> Result<&str, MailboxError> {
     match split_path(text) {
-        Some((path, "")) => path
-            .strip_prefix('<')
-            .and_then(|p| p.strip_suffix('>'))
-            .ok_or(MailboxError::Brackets),
+        Some((path, "")) => path.strip_prefix('<').and_then(|p| p.strip_suffix('>')).ok_or(MailboxError::Brackets),
         _ => Err(MailboxError::Brackets),
     }
 }

@@ -71,11 +71,7 @@ impl<'a> TagList<'a> {
             }
             tags.push(tag);
         }
-        if tags.is_empty() {
-            Err(TagListError::Syntax { at: 0 })
-        } else {
-            Ok(TagList { tags })
-        }
+        if tags.is_empty() { Err(TagListError::Syntax { at: 0 }) } else { Ok(TagList { tags }) }
     }
 
     /// The tag of this name.
@@ -117,12 +113,7 @@ fn tag(piece: &str, begin: usize) -> Result<Tag<'_>, TagListError> {
         return Err(TagListError::Syntax { at });
     };
     let value_begin = begin + piece.len() - value.len();
-    Ok(Tag {
-        name,
-        value: value.trim_matches(is_fws),
-        at,
-        value_span: value_begin..begin + piece.len(),
-    })
+    Ok(Tag { name, value: value.trim_matches(is_fws), at, value_span: value_begin..begin + piece.len() })
 }
 
 fn tag_spec(input: &str) -> IResult<&str, (&str, &str)> {
@@ -135,18 +126,13 @@ fn tag_spec(input: &str) -> IResult<&str, (&str, &str)> {
 fn tag_name(input: &str) -> IResult<&str, &str> {
     let first = |c: char| c.is_ascii_alphabetic();
     let further = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    recognize((
-        verify(take_while1(further), move |name: &str| name.starts_with(first)),
-        take_while(further),
-    ))
-    .parse(input)
+    recognize((verify(take_while1(further), move |name: &str| name.starts_with(first)), take_while(further)))
+        .parse(input)
 }
 
 /// `VALCHAR = %x21-3A / %x3C-7E`; UTF-8 beyond ASCII as RFC 8616 §3 allows.
 fn tag_value_ok(value: &str) -> bool {
-    value
-        .chars()
-        .all(|c| is_fws(c) || matches!(c, '\x21'..='\x3a' | '\x3c'..='\x7e') || !c.is_ascii())
+    value.chars().all(|c| is_fws(c) || matches!(c, '\x21'..='\x3a' | '\x3c'..='\x7e') || !c.is_ascii())
 }
 
 fn is_fws(c: char) -> bool {

@@ -1,11 +1,5 @@
 //! Tables: paths, tag-lists, limits.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use gatepost_syntax::{
     AuthorError, ForwardPath, HeaderBlock, HeaderLimits, ReversePath, TagList, TagListError, author,
@@ -27,16 +21,8 @@ fn spoofed_paths_are_refused() {
         assert!(ReversePath::parse(path).is_err(), "{path}");
     }
     assert_eq!(ReversePath::parse("<>").unwrap(), ReversePath::Null);
-    assert_eq!(
-        ForwardPath::parse("<postMaster>").unwrap(),
-        ForwardPath::Postmaster
-    );
-    assert_eq!(
-        ForwardPath::parse("<@a.example,@b.example:u@c.example>")
-            .unwrap()
-            .to_string(),
-        "<u@c.example>"
-    );
+    assert_eq!(ForwardPath::parse("<postMaster>").unwrap(), ForwardPath::Postmaster);
+    assert_eq!(ForwardPath::parse("<@a.example,@b.example:u@c.example>").unwrap().to_string(), "<u@c.example>");
 }
 
 #[test]
@@ -64,11 +50,8 @@ fn limits_end_the_reading() {
     assert!(HeaderBlock::parse(many.as_bytes(), &limits(|l| l.bytes = 60)).is_ok());
     assert!(HeaderBlock::parse(many.as_bytes(), &limits(|l| l.bytes = 59)).is_err());
     assert!(
-        HeaderBlock::parse(
-            format!("A:\r\n{}", " x\r\n".repeat(9)).as_bytes(),
-            &limits(|l| l.field_bytes = 20)
-        )
-        .is_err()
+        HeaderBlock::parse(format!("A:\r\n{}", " x\r\n".repeat(9)).as_bytes(), &limits(|l| l.field_bytes = 20))
+            .is_err()
     );
 }
 
@@ -91,21 +74,9 @@ fn hostile_authors_end() {
     assert!(malformed(&"a ".repeat(many)));
     assert!(malformed(&"a(b)".repeat(many)));
     assert!(malformed(&"a:".repeat(many)));
-    assert_eq!(
-        author::parse(&"a@b.example,".repeat(many)),
-        Err(AuthorError::Many)
-    );
-    assert_eq!(
-        author::parse(&format!("{}b:;", "a:;,".repeat(many))),
-        Err(AuthorError::NoAddress)
-    );
+    assert_eq!(author::parse(&"a@b.example,".repeat(many)), Err(AuthorError::Many));
+    assert_eq!(author::parse(&format!("{}b:;", "a:;,".repeat(many))), Err(AuthorError::NoAddress));
     let fits = vec!["a@b.example"; author::MAX_AUTHORS].join(",");
-    assert_eq!(
-        author::parse(&fits).unwrap().mailboxes().len(),
-        author::MAX_AUTHORS
-    );
-    assert_eq!(
-        author::parse(&format!("{fits},a@b.example")),
-        Err(AuthorError::Many)
-    );
+    assert_eq!(author::parse(&fits).unwrap().mailboxes().len(), author::MAX_AUTHORS);
+    assert_eq!(author::parse(&format!("{fits},a@b.example")), Err(AuthorError::Many));
 }

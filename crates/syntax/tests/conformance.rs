@@ -1,11 +1,5 @@
 //! The shared table of addresses (`smtp/addresses.jsonl`).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use std::path::Path;
 
@@ -17,17 +11,12 @@ fn suite(file: &str) -> Vec<serde_json::Value> {
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
     let path = Path::new(&folder).join(file);
     let Ok(text) = std::fs::read_to_string(&path) else {
-        let required = ["CI", "GATEPOST_REQUIRE_CONFORMANCE"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some());
+        let required = ["CI", "GATEPOST_REQUIRE_CONFORMANCE"].iter().any(|name| std::env::var_os(name).is_some());
         assert!(!required, "{} is missing", path.display());
         println!("conformance suites not run: {} missing", path.display());
         return Vec::new();
     };
-    let cases: Vec<_> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let cases: Vec<_> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(!cases.is_empty(), "{} is empty", path.display());
     cases
 }

@@ -1,11 +1,5 @@
 //! Laws that hold for any input.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use gatepost_syntax::{
     Domain, Fed, HeaderBlock, HeaderError, HeaderLimits, Mailbox, Splitter, TagList, author, escape,

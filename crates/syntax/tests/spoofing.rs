@@ -1,12 +1,6 @@
 //! Sender spoofing: the list of chenjj/espoofer ("Composition Kills") as far as grammar decides it, and later tricks.
 //! What is asked of every row: one answer that no other reading contradicts, or a typed refusal; never a silent pick.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout
-)] // a test may
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use gatepost_syntax::header::Defect;
 use gatepost_syntax::{
@@ -49,9 +43,8 @@ fn domains(names: &[&str]) -> Reading {
 fn read(attack: &Attack) -> Reading {
     match attack {
         Header(octets) => read_header(octets),
-        MailFrom(path) => ReversePath::parse(path).map_or(Refused, |path| {
-            domains(&[path.mailbox().and_then(Mailbox::domain).unwrap().as_str()])
-        }),
+        MailFrom(path) => ReversePath::parse(path)
+            .map_or(Refused, |path| domains(&[path.mailbox().and_then(Mailbox::domain).unwrap().as_str()])),
         Attack::Domain(text) => Domain::parse(text).map_or(Refused, |domain| domains(&[domain.as_str()])),
     }
 }
@@ -84,28 +77,16 @@ fn check(rows: Vec<(&str, Attack, Reading)>) {
 #[test]
 fn espoofer_a1_to_a7() {
     check(vec![
-        (
-            "A1",
-            MailFrom("<any@mailfrom.notexist.legitimate.com>"),
-            domains(&["mailfrom.notexist.legitimate.com"]),
-        ),
+        ("A1", MailFrom("<any@mailfrom.notexist.legitimate.com>"), domains(&["mailfrom.notexist.legitimate.com"])),
         ("A2", MailFrom("<(any@legitimate.com>"), Refused),
-        (
-            "A3",
-            Attack::Domain("selector._domainkey.attack.com.\0.any"),
-            Refused,
-        ),
+        ("A3", Attack::Domain("selector._domainkey.attack.com.\0.any"), Refused),
         ("A4 '", Attack::Domain("legitimate.com'a.attack.com"), Refused),
         ("A4 (", Attack::Domain("legitimate.com(a.attack.com"), Refused),
         ("A4 \"", Attack::Domain("legitimate.com\"a.attack.com"), Refused),
         ("A4 =", Attack::Domain("legitimate.com=a.attack.com"), Refused),
         ("A5", MailFrom("<any@legitimate.com(a.attack.com>"), Refused),
         ("A6", MailFrom("<any@legitimate.com'@any.attack.com>"), Refused),
-        (
-            "A7",
-            MailFrom("<@legitimate.com,@any.com:'any@attack.com>"),
-            Refused,
-        ),
+        ("A7", MailFrom("<@legitimate.com,@any.com:'any@attack.com>"), Refused),
     ]);
     // A7 as a recipient: the route is ignored, its domains never reported
     let path = ForwardPath::parse("<@legitimate.com,@any.com:'any@attack.com>").unwrap();
@@ -118,76 +99,24 @@ fn espoofer_a1_to_a7() {
 fn espoofer_a8_to_a19() {
     let both = || domains(&["attack.com", "legitimate.com"]);
     check(vec![
-        (
-            "A8",
-            Header(b"From: <first@attack.com>\r\nFrom: <admin@legitimate.com>\r\n"),
-            SeveralFrom,
-        ),
-        (
-            "A9",
-            Header(b" From: <first@attack.com>\r\nFrom: <admin@legitimate.com>\r\n"),
-            HeaderDefect,
-        ),
-        (
-            "A10",
-            Header(b"From: <first@attack.com>\r\nFrom : <admin@legitimate.com>\r\n"),
-            SeveralFrom,
-        ),
-        (
-            "A11",
-            Header(b"From\r\n : <first@attack.com>\r\nFrom: <admin@legitimate.com>\r\n"),
-            HeaderDefect,
-        ),
-        (
-            "A12",
-            Header(b"From\r\n : <first@attack.com>\r\nSender: <admin@legitimate.com>\r\n"),
-            HeaderDefect,
-        ),
-        (
-            "A12, no From",
-            Header(b"Sender: <admin@legitimate.com>\r\n"),
-            NoFrom,
-        ),
-        (
-            "A13",
-            Header(b"From\r\n : <first@attack.com>\r\nResent-From: <admin@legitimate.com>\r\n"),
-            HeaderDefect,
-        ),
-        (
-            "A13, no From",
-            Header(b"Resent-From: <admin@legitimate.com>\r\n"),
-            NoFrom,
-        ),
-        (
-            "A14",
-            Header(b"From: <first@attack.com>, <admin@legitimate.com>\r\n"),
-            both(),
-        ),
-        (
-            "A15",
-            Header(b"From:=?utf-8?B?PGFkbWluQGxlZ2l0aW1hdGUuY29tPg==?=,<second@attack.com>\r\n"),
-            Refused,
-        ),
-        (
-            "A16",
-            Header(b"From: <@attack.com,@any.com:admin@legitimate.com>\r\n"),
-            domains(&["legitimate.com"]),
-        ),
-        (
-            "A17",
-            Header(b"From: <admin@legitimate.com>\\,<second@attack.com>\r\n"),
-            Refused,
-        ),
+        ("A8", Header(b"From: <first@attack.com>\r\nFrom: <admin@legitimate.com>\r\n"), SeveralFrom),
+        ("A9", Header(b" From: <first@attack.com>\r\nFrom: <admin@legitimate.com>\r\n"), HeaderDefect),
+        ("A10", Header(b"From: <first@attack.com>\r\nFrom : <admin@legitimate.com>\r\n"), SeveralFrom),
+        ("A11", Header(b"From\r\n : <first@attack.com>\r\nFrom: <admin@legitimate.com>\r\n"), HeaderDefect),
+        ("A12", Header(b"From\r\n : <first@attack.com>\r\nSender: <admin@legitimate.com>\r\n"), HeaderDefect),
+        ("A12, no From", Header(b"Sender: <admin@legitimate.com>\r\n"), NoFrom),
+        ("A13", Header(b"From\r\n : <first@attack.com>\r\nResent-From: <admin@legitimate.com>\r\n"), HeaderDefect),
+        ("A13, no From", Header(b"Resent-From: <admin@legitimate.com>\r\n"), NoFrom),
+        ("A14", Header(b"From: <first@attack.com>, <admin@legitimate.com>\r\n"), both()),
+        ("A15", Header(b"From:=?utf-8?B?PGFkbWluQGxlZ2l0aW1hdGUuY29tPg==?=,<second@attack.com>\r\n"), Refused),
+        ("A16", Header(b"From: <@attack.com,@any.com:admin@legitimate.com>\r\n"), domains(&["legitimate.com"])),
+        ("A17", Header(b"From: <admin@legitimate.com>\\,<second@attack.com>\r\n"), Refused),
         (
             "A18",
             Header(b"From: admin@legitimate.com,<second@attack.com>\r\n"),
             domains(&["legitimate.com", "attack.com"]),
         ),
-        (
-            "A19",
-            Header(b"From: <any@attack.com>admin@legitimate.com\r\n"),
-            Refused,
-        ),
+        ("A19", Header(b"From: <any@attack.com>admin@legitimate.com\r\n"), Refused),
     ]);
 }
 
@@ -197,74 +126,22 @@ fn further_tricks_with_one_reading() {
     let attack = || domains(&["attack.com"]);
     let legitimate = || domains(&["legitimate.com"]);
     check(vec![
-        (
-            "plain",
-            Header(b"From: Ann <ann@legitimate.com>\r\n"),
-            legitimate(),
-        ),
-        (
-            "two fields",
-            Header(b"From: a@attack.com\r\nFROM: a@legitimate.com\r\n"),
-            SeveralFrom,
-        ),
-        (
-            "quoted local part",
-            Header(b"From: \"a@legitimate.com\"@attack.com\r\n"),
-            attack(),
-        ),
-        (
-            "quoted display name",
-            Header(b"From: \"<admin@legitimate.com>\" <x@attack.com>\r\n"),
-            attack(),
-        ),
-        (
-            "encoded display name",
-            Header(b"From: =?utf-8?B?PGFkbWluQGxlZ2l0PiA=?= <x@attack.com>\r\n"),
-            attack(),
-        ),
-        (
-            "comment",
-            Header(b"From: a@legitimate.com (x@attack.com (nested))\r\n"),
-            legitimate(),
-        ),
-        (
-            "group",
-            Header(b"From: friends:x@legitimate.com;\r\n"),
-            legitimate(),
-        ),
+        ("plain", Header(b"From: Ann <ann@legitimate.com>\r\n"), legitimate()),
+        ("two fields", Header(b"From: a@attack.com\r\nFROM: a@legitimate.com\r\n"), SeveralFrom),
+        ("quoted local part", Header(b"From: \"a@legitimate.com\"@attack.com\r\n"), attack()),
+        ("quoted display name", Header(b"From: \"<admin@legitimate.com>\" <x@attack.com>\r\n"), attack()),
+        ("encoded display name", Header(b"From: =?utf-8?B?PGFkbWluQGxlZ2l0PiA=?= <x@attack.com>\r\n"), attack()),
+        ("comment", Header(b"From: a@legitimate.com (x@attack.com (nested))\r\n"), legitimate()),
+        ("group", Header(b"From: friends:x@legitimate.com;\r\n"), legitimate()),
         ("empty group", Header(b"From: undisclosed:;\r\n"), NoAddress),
         ("case", Header(b"fROM: a@Legitimate.COM\r\n"), legitimate()),
-        (
-            "percent hack",
-            Header(b"From: admin%legitimate.com@attack.com\r\n"),
-            attack(),
-        ),
-        (
-            "UUCP",
-            Header(b"From: legitimate.com!admin@attack.com\r\n"),
-            attack(),
-        ),
-        (
-            "UTF-8 local part",
-            Header("From: b\u{fc}cher@legitimate.com\r\n".as_bytes()),
-            legitimate(),
-        ),
-        (
-            "U-label",
-            Header("From: a@b\u{fc}cher.example\r\n".as_bytes()),
-            domains(&["xn--bcher-kva.example"]),
-        ),
+        ("percent hack", Header(b"From: admin%legitimate.com@attack.com\r\n"), attack()),
+        ("UUCP", Header(b"From: legitimate.com!admin@attack.com\r\n"), attack()),
+        ("UTF-8 local part", Header("From: b\u{fc}cher@legitimate.com\r\n".as_bytes()), legitimate()),
+        ("U-label", Header("From: a@b\u{fc}cher.example\r\n".as_bytes()), domains(&["xn--bcher-kva.example"])),
         // UTS #46 §2.3: what looks like a dot is a dot, so that the domain seen is the domain judged
-        (
-            "ideographic dot",
-            Header("From: a@legitimate\u{3002}com\r\n".as_bytes()),
-            legitimate(),
-        ),
-        (
-            "same domain twice",
-            Header(b"From: a@legitimate.com, b@LEGITIMATE.com\r\n"),
-            legitimate(),
-        ),
+        ("ideographic dot", Header("From: a@legitimate\u{3002}com\r\n".as_bytes()), legitimate()),
+        ("same domain twice", Header(b"From: a@legitimate.com, b@LEGITIMATE.com\r\n"), legitimate()),
     ]);
 }
 
@@ -310,12 +187,7 @@ fn further_tricks_that_are_refused() {
         b"garbage\r\nFrom: a@attack.com\r\n",
         b": a@attack.com\r\nFrom: a@attack.com\r\n",
     ] {
-        assert_eq!(
-            read_header(defective),
-            HeaderDefect,
-            "{}",
-            defective.escape_ascii()
-        );
+        assert_eq!(read_header(defective), HeaderDefect, "{}", defective.escape_ascii());
     }
     // overlong and truncated UTF-8, Latin-1
     for eight_bit in [
@@ -327,10 +199,7 @@ fn further_tricks_that_are_refused() {
         assert_eq!(authors(&headers), Err(AuthorError::NotUtf8));
     }
     // a From field behind the blank line is body
-    assert_eq!(
-        read_header(b"Subject: x\r\n\r\nFrom: a@legitimate.com\r\n"),
-        NoFrom
-    );
+    assert_eq!(read_header(b"Subject: x\r\n\r\nFrom: a@legitimate.com\r\n"), NoFrom);
     let (headers, _) = HeaderBlock::parse(b"X: a\0\r\n", &HeaderLimits::default()).unwrap();
     assert_eq!(headers.defect(), Some(Defect::Nul { at: 4 }));
 }

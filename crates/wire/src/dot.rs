@@ -47,10 +47,7 @@ impl Default for DotReader {
 impl DotReader {
     /// At the start of the data.
     pub fn new() -> Self {
-        DotReader {
-            state: State::LineStart,
-            bare: false,
-        }
+        DotReader { state: State::LineStart, bare: false }
     }
 
     /// Takes what it can from the input. Stuffed dots and the end's dot are left out; nothing is copied.
@@ -106,11 +103,7 @@ impl DotReader {
                 return octets.len();
             };
             at += found + 1;
-            if rest.get(found) == Some(&b'\r') {
-                self.state = State::Cr
-            } else {
-                self.bare = true
-            }
+            if rest.get(found) == Some(&b'\r') { self.state = State::Cr } else { self.bare = true }
         }
     }
 }
@@ -132,11 +125,7 @@ impl Default for DotWriter {
 impl DotWriter {
     /// At the start of the data.
     pub fn new() -> Self {
-        DotWriter {
-            line_start: true,
-            cr: false,
-            bare: false,
-        }
+        DotWriter { line_start: true, cr: false, bare: false }
     }
 
     /// Appends octets, with a dot before each line that begins with one.

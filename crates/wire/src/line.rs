@@ -49,8 +49,7 @@ impl Input {
     /// Cuts off a line of at most `limit` octets without its CRLF.
     pub fn line(&mut self, limit: usize) -> Line {
         let from = self.searched.saturating_sub(1);
-        let found =
-            memchr::memmem::find(self.buffer.get(from..).unwrap_or_default(), b"\r\n").map(|at| from + at);
+        let found = memchr::memmem::find(self.buffer.get(from..).unwrap_or_default(), b"\r\n").map(|at| from + at);
         let Some(end) = found else {
             self.searched = self.buffer.len();
             if self.buffer.len() > limit + 1 {

@@ -37,11 +37,6 @@ pub struct TlsInfo {
 impl TlsInfo {
     /// Without channel binding and client certificate.
     pub fn new(version: TlsVersion, cipher: &str) -> Self {
-        TlsInfo {
-            version,
-            cipher: cipher.to_owned(),
-            exporter: None,
-            client_certificate: None,
-        }
+        TlsInfo { version, cipher: cipher.to_owned(), exporter: None, client_certificate: None }
     }
 }

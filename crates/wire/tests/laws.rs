@@ -71,10 +71,7 @@ fn only_crlf_dot_crlf_ends_data() {
         let wire = format!("body{end}RSET\r\n.\r\n");
         for chunk in 1..wire.len() {
             let (data, bare, rest) = read(wire.as_bytes(), chunk).unwrap();
-            assert!(
-                bare && rest.is_empty() && data.ends_with(b"RSET\r\n"),
-                "{end:?} in chunks of {chunk}"
-            );
+            assert!(bare && rest.is_empty() && data.ends_with(b"RSET\r\n"), "{end:?} in chunks of {chunk}");
         }
     }
 }

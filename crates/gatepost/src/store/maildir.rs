@@ -26,10 +26,7 @@ impl Maildir {
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         fs::create_dir_all(&root)?;
-        Ok(Maildir {
-            root,
-            locked: Arc::default(),
-        })
+        Ok(Maildir { root, locked: Arc::default() })
     }
 
     fn folder(&self, user: &Mailbox, folder: Folder) -> PathBuf {
@@ -43,9 +40,7 @@ impl Maildir {
                 local.extend(c.to_string().bytes().map(|octet| format!("%{octet:02x}")));
             }
         }
-        let host = user
-            .domain()
-            .map_or_else(|| "literal".to_owned(), ToString::to_string);
+        let host = user.domain().map_or_else(|| "literal".to_owned(), ToString::to_string);
         let inbox = self.root.join(host).join(local);
         match folder {
             Folder::Inbox => inbox,
@@ -71,10 +66,7 @@ impl MailStore for Maildir {
             }
         };
         // S= and W= as Dovecot writes them: octets, and octets with CRLF line ends
-        fs::rename(
-            &temporary,
-            maildir.join("new").join(format!("{unique},S={size},W={size}")),
-        )?;
+        fs::rename(&temporary, maildir.join("new").join(format!("{unique},S={size},W={size}")))?;
         File::open(maildir.join("new"))?.sync_all()
     }
 
@@ -114,12 +106,7 @@ fn unique_name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let counter = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!(
-        "{}.M{:06}P{}Q{counter}.gatepost",
-        now.as_secs(),
-        now.subsec_micros(),
-        std::process::id()
-    )
+    format!("{}.M{:06}P{}Q{counter}.gatepost", now.as_secs(), now.subsec_micros(), std::process::id())
 }
 
 struct Open {
@@ -149,10 +136,7 @@ impl Open {
         found.sort();
         for (name, path) in found {
             let base = name.split([':', ',']).next().unwrap_or_default();
-            let size = match name
-                .split([':', ','])
-                .find_map(|part| part.strip_prefix("W=")?.parse().ok())
-            {
+            let size = match name.split([':', ',']).find_map(|part| part.strip_prefix("W=")?.parse().ok()) {
                 Some(size) => size,
                 None => u64::try_from(with_crlf(fs::read(&path)?).len()).unwrap_or(u64::MAX),
             };
@@ -165,15 +149,8 @@ impl Open {
 
 /// 1 to 70 printable characters (RFC 1939 §7); longer names are cut in front, where they agree most.
 fn uid(base: &str) -> String {
-    let printable: Vec<char> = base
-        .chars()
-        .map(|c| if c.is_ascii_graphic() { c } else { '_' })
-        .collect();
-    printable
-        .get(printable.len().saturating_sub(70)..)
-        .unwrap_or_default()
-        .iter()
-        .collect()
+    let printable: Vec<char> = base.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
+    printable.get(printable.len().saturating_sub(70)..).unwrap_or_default().iter().collect()
 }
 
 /// Files of other programs may have LF line ends.
@@ -208,9 +185,6 @@ impl Maildrop for Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.locked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.owner);
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.owner);
     }
 }

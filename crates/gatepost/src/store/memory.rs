@@ -35,10 +35,7 @@ impl Memory {
     pub fn messages(&self, user: &str, folder: Folder) -> Vec<Vec<u8>> {
         let shared = self.lock();
         let mail = shared.mail.get(&(user.to_owned(), folder));
-        mail.into_iter()
-            .flatten()
-            .map(|(_, message)| message.clone())
-            .collect()
+        mail.into_iter().flatten().map(|(_, message)| message.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -53,11 +50,7 @@ impl MailStore for Memory {
         let mut shared = self.lock();
         shared.next += 1;
         let number = shared.next;
-        shared
-            .mail
-            .entry((to.to_string(), folder))
-            .or_default()
-            .push((number, octets));
+        shared.mail.entry((to.to_string(), folder)).or_default().push((number, octets));
         Ok(())
     }
 
@@ -66,22 +59,13 @@ impl MailStore for Memory {
         if !shared.locked.insert(owner.user.clone()) {
             return Err(OpenError::InUse);
         }
-        let messages = shared
-            .mail
-            .get(&(owner.user.clone(), Folder::Inbox))
-            .cloned()
-            .unwrap_or_default();
+        let messages = shared.mail.get(&(owner.user.clone(), Folder::Inbox)).cloned().unwrap_or_default();
         let entry = |(number, message): &Numbered| Entry {
             size: u64::try_from(message.len()).unwrap_or(u64::MAX),
             uid: number.to_string(),
         };
         let entries = messages.iter().map(entry).collect();
-        Ok(Box::new(Open {
-            store: self.clone(),
-            owner: owner.user.clone(),
-            messages,
-            entries,
-        }))
+        Ok(Box::new(Open { store: self.clone(), owner: owner.user.clone(), messages, entries }))
     }
 }
 
@@ -98,18 +82,12 @@ impl Maildrop for Open {
     }
 
     fn read(&self, index: usize) -> io::Result<Vec<u8>> {
-        self.messages
-            .get(index)
-            .map(|(_, message)| message.clone())
-            .ok_or(io::ErrorKind::NotFound.into())
+        self.messages.get(index).map(|(_, message)| message.clone()).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn commit(&mut self, deleted: &[usize]) -> bool {
-        let gone: Vec<u64> = deleted
-            .iter()
-            .filter_map(|index| self.messages.get(*index))
-            .map(|(number, _)| *number)
-            .collect();
+        let gone: Vec<u64> =
+            deleted.iter().filter_map(|index| self.messages.get(*index)).map(|(number, _)| *number).collect();
         let mut shared = self.store.lock();
         if let Some(mail) = shared.mail.get_mut(&(self.owner.clone(), Folder::Inbox)) {
             mail.retain(|(number, _)| !gone.contains(number));

@@ -25,33 +25,20 @@ impl Response {
 
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}",
-            self.code,
-            gatepost_syntax::escape(self.lines.join(" / "))
-        )
+        write!(f, "{} {}", self.code, gatepost_syntax::escape(self.lines.join(" / ")))
     }
 }
 
 /// One reply line: its code, whether it is the last one, its text. A missing separator is the end (RFC 5321 §4.2.1).
 pub(crate) fn line(line: &[u8]) -> Option<(u16, bool, String)> {
     let (digits, rest) = line.split_at_checked(3)?;
-    let code: u16 = std::str::from_utf8(digits)
-        .ok()?
-        .parse()
-        .ok()
-        .filter(|code| (200..600).contains(code))?;
+    let code: u16 = std::str::from_utf8(digits).ok()?.parse().ok().filter(|code| (200..600).contains(code))?;
     let last = match rest.first() {
         None | Some(b' ') => true,
         Some(b'-') => false,
         Some(_) => return None,
     };
-    Some((
-        code,
-        last,
-        String::from_utf8_lossy(rest.get(1..).unwrap_or_default()).into_owned(),
-    ))
+    Some((code, last, String::from_utf8_lossy(rest.get(1..).unwrap_or_default()).into_owned()))
 }
 
 /// What the server offers (RFC 5321 §4.1.1.1).
