@@ -3,6 +3,7 @@
 
 mod delivery;
 mod drive;
+mod front;
 mod judge;
 mod mx;
 mod policy;

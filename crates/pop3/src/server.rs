@@ -5,48 +5,16 @@
 //!              └ STLS ─► Upgrading ─► Authorization (without greeting)
 //! ```
 
-use std::time::Duration;
+mod authorization;
+mod config;
+mod transaction;
 
-use gatepost_sasl::{
-    Answer, Identity, Input as SaslInput, Mechanism, Policy, Question, Rejection, Secret, Turn, prepare,
-};
-use gatepost_syntax::base64;
+use gatepost_sasl::{Answer, Identity, Input as SaslInput, Mechanism, Question};
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::command::Command;
 
-/// Bounds of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Octets of a command line (default 512; RFC 2449 §4 wants 255).
-    pub line: usize,
-    /// Octets of a SASL response (default 12,288).
-    pub auth_line: usize,
-    /// Commands that fail before the session ends (default 20).
-    pub errors: u32,
-    /// Failed log-ins before the session ends (default 3).
-    pub auth_failures: u32,
-    /// How long to wait for the client (default 10 minutes, RFC 1939 §3).
-    pub idle: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { line: 512, auth_line: 12_288, errors: 20, auth_failures: 3, idle: Duration::from_secs(600) }
-    }
-}
-
-/// How a server behaves.
-#[derive(Clone, Debug, Default)]
-pub struct Config {
-    /// Whether STLS is offered.
-    pub stls: bool,
-    /// Which mechanisms are offered; USER and PASS go with PLAIN.
-    pub sasl: Policy,
-    /// Bounds.
-    pub limits: Limits,
-}
+pub use config::{Config, Limits};
 
 /// A message of a maildrop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -315,166 +283,6 @@ impl Server {
         } else {
             self.ok("bye");
             self.state = State::Closed;
-        }
-    }
-
-    fn authorization(&mut self, command: Command) {
-        // RFC 1939 §7: PASS only right after USER
-        let user = match &mut self.state {
-            State::Authorization(user) => user.take(),
-            _ => None,
-        };
-        match command {
-            Command::User(_) | Command::Pass(_) if !self.mechanisms().contains(&"PLAIN") => {
-                self.fail("not without TLS")
-            }
-            Command::User(name) => {
-                self.state = State::Authorization(Some(name));
-                self.ok("now PASS"); // whoever it is
-            }
-            Command::Pass(password) => match user {
-                Some(user) => self.password(&user, password),
-                None => self.fail("USER first"),
-            },
-            Command::Auth { mechanism: None, .. } => {
-                let list: String = self.mechanisms().iter().map(|name| format!("{name}\r\n")).collect();
-                self.ok("mechanisms follow");
-                self.output.extend_from_slice(format!("{list}.\r\n").as_bytes());
-            }
-            Command::Auth { mechanism: Some(name), initial } => self.auth(&name, initial.as_deref()),
-            Command::Stls => self.start_tls(),
-            _ => self.fail("log in first"),
-        }
-    }
-
-    fn password(&mut self, user: &str, password: Secret) {
-        let prepared = |octets: &[u8]| {
-            std::str::from_utf8(octets).ok().and_then(|text| prepare(text).ok().map(|t| t.into_owned()))
-        };
-        match (prepared(user.as_bytes()), prepared(password.expose())) {
-            (Some(user), Some(password)) => {
-                self.state = State::Opening;
-                self.pending =
-                    Some(Event::Auth(Question::Password { user, authzid: None, password: Secret::new(password) }));
-            }
-            _ => self.login_failed("[AUTH] authentication failed"),
-        }
-    }
-
-    /// RFC 2595 §4: nothing may be left in the buffer.
-    fn start_tls(&mut self) {
-        if self.tls || !self.config.stls {
-            return self.fail("TLS is not to be had now");
-        }
-        if !self.input.is_empty() {
-            self.err("data behind STLS");
-            self.state = State::Closed;
-            return self.input.clear();
-        }
-        self.ok("ready for TLS");
-        self.state = State::Upgrading;
-    }
-
-    /// RFC 5034 §4.
-    fn auth(&mut self, name: &str, initial: Option<&str>) {
-        let offered = !self.mechanisms().is_empty();
-        let mechanism = gatepost_sasl::mechanism(name, &self.config.sasl, self.tls, &self.nonce).filter(|_| offered);
-        let Some(mechanism) = mechanism else {
-            return self.fail("this mechanism is not offered");
-        };
-        let response = match initial {
-            None => None,
-            Some("=") => Some(Vec::new()),
-            Some(text) => match base64::decode(text) {
-                Ok(response) => Some(response),
-                Err(_) => return self.login_failed("not base64"),
-            },
-        };
-        self.state = State::Authenticating(mechanism);
-        match response {
-            None => self.sasl_step(SaslInput::Start),
-            Some(response) => self.sasl_step(SaslInput::Response(&response)),
-        }
-    }
-
-    fn sasl_line(&mut self, line: Line) {
-        match line {
-            Line::Whole(line) if line.as_ref() == b"*" => self.login_failed("cancelled"),
-            Line::Whole(line) => match base64::decode(&line) {
-                Ok(response) => self.sasl_step(SaslInput::Response(&response)),
-                Err(_) => self.login_failed("not base64"),
-            },
-            _ => self.login_failed("line too long or malformed"),
-        }
-    }
-
-    fn sasl_step(&mut self, input: SaslInput<'_>) {
-        let State::Authenticating(mechanism) = &mut self.state else {
-            return;
-        };
-        match mechanism.step(input) {
-            Turn::Challenge(challenge) => {
-                self.output.extend_from_slice(format!("+ {}\r\n", base64::encode(challenge)).as_bytes());
-            }
-            Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
-            Turn::Done(Ok(identity)) => {
-                self.state = State::Opening;
-                self.pending = Some(Event::Open(identity));
-            }
-            Turn::Done(Err(Rejection::Unavailable)) => self.login_failed("[SYS/TEMP] try again later"),
-            Turn::Done(Err(Rejection::Malformed)) => self.login_failed("malformed response"),
-            Turn::Done(Err(_)) => self.login_failed("[AUTH] authentication failed"),
-        }
-    }
-
-    fn transaction(&mut self, command: Command) {
-        let State::Transaction(entries) = &mut self.state else {
-            return;
-        };
-        let left = || entries.iter().enumerate().filter(|(_, listed)| !listed.deleted);
-        let known = |number: usize| entries.get(number - 1).filter(|listed| !listed.deleted);
-        let missing = "no such message";
-        match command {
-            Command::Stat => {
-                let (count, size) = (left().count(), left().map(|(_, listed)| listed.entry.size).sum::<u64>());
-                self.ok(&format!("{count} {size}"));
-            }
-            Command::List(None) => {
-                let lines: String =
-                    left().map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.size)).collect();
-                self.output.extend_from_slice(format!("+OK sizes follow\r\n{lines}.\r\n").as_bytes());
-            }
-            Command::Uidl(None) => {
-                let lines: String =
-                    left().map(|(index, listed)| format!("{} {}\r\n", index + 1, listed.entry.uid)).collect();
-                self.output.extend_from_slice(format!("+OK identifiers follow\r\n{lines}.\r\n").as_bytes());
-            }
-            Command::List(Some(number)) => match known(number).map(|listed| listed.entry.size) {
-                Some(size) => self.ok(&format!("{number} {size}")),
-                None => self.fail(missing),
-            },
-            Command::Uidl(Some(number)) => match known(number).map(|listed| listed.entry.uid.clone()) {
-                Some(uid) => self.ok(&format!("{number} {uid}")),
-                None => self.fail(missing),
-            },
-            Command::Retr(number) if known(number).is_some() => self.pending = Some(Event::Retrieve(number - 1)),
-            Command::Top(number, lines) if known(number).is_some() => {
-                self.pending = Some(Event::Top(number - 1, lines))
-            }
-            Command::Dele(number) => match entries.get_mut(number - 1).filter(|listed| !listed.deleted) {
-                Some(listed) => {
-                    listed.deleted = true;
-                    self.ok("marked");
-                }
-                None => self.fail(missing),
-            },
-            Command::Retr(_) | Command::Top(..) => self.fail(missing),
-            Command::Rset => {
-                entries.iter_mut().for_each(|listed| listed.deleted = false);
-                self.ok("unmarked");
-            }
-            Command::Noop => self.ok("yes"),
-            _ => self.fail("not in this state"),
         }
     }
 

@@ -8,63 +8,18 @@
 //!                             └ quit ─► Quitting ─► Closed
 //! ```
 
+mod config;
+mod failure;
 mod response;
-
-use std::time::Duration;
+mod transaction;
 
 use gatepost_sasl::ClientMechanism;
-use gatepost_syntax::{Domain, ForwardPath, ReversePath, base64};
+use gatepost_syntax::base64;
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
-use thiserror::Error;
 
+pub use config::{Config, Envelope, Limits};
+pub use failure::Failure;
 pub use response::{Capabilities, Response};
-
-/// Bounds of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Octets of a reply line (default 2048; RFC 5321 §4.5.3.1.5 has 512).
-    pub line: usize,
-    /// Lines of a reply (default 128).
-    pub lines: usize,
-    /// How long to wait for a reply (default 5 minutes, RFC 5321 §4.5.3.2).
-    pub reply: Duration,
-    /// How long to wait for the reply to a message (default 10 minutes, RFC 5321 §4.5.3.2.6).
-    pub end_of_data: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Limits { line: 2048, lines: 128, reply: minutes(5), end_of_data: minutes(10) }
-    }
-}
-
-/// How a client behaves.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// What it calls itself.
-    pub name: Domain,
-    /// Whether nothing but EHLO and STARTTLS is said in clear.
-    pub require_tls: bool,
-    /// Bounds.
-    pub limits: Limits,
-}
-
-/// A message's envelope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    /// The reverse-path.
-    pub from: ReversePath,
-    /// The recipients.
-    pub to: Vec<ForwardPath>,
-    /// Octets of the message, where they are known (RFC 1870).
-    pub size: Option<u64>,
-    /// Whether the message has octets beyond ASCII (RFC 6152).
-    pub eight_bit: bool,
-    /// Whether addresses or header fields have UTF-8 (RFC 6531).
-    pub utf8: bool,
-}
 
 /// What the application learns. [`Event::Ready`] and [`Event::SendData`] stay until a command follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,57 +38,6 @@ pub enum Event {
     Done(Response),
     /// A step failed; whether the session goes on is told by what follows.
     Failed(Failure),
-}
-
-/// Why something could not be done.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The server refused.
-    #[error("refused: {0}")]
-    Refused(Response),
-    /// The server took too long.
-    #[error("no reply in time")]
-    Timeout,
-    /// The connection ended.
-    #[error("the connection was closed")]
-    Closed,
-    /// What came is no reply, or beyond the limits.
-    #[error("malformed reply")]
-    Malformed,
-    /// Octets in clear behind the reply to STARTTLS: somebody puts words into the server's mouth (CVE-2011-0411).
-    #[error("data behind the reply to STARTTLS")]
-    Injected,
-    /// TLS is required, and the server does not offer it.
-    #[error("the server does not offer STARTTLS")]
-    TlsNotOffered,
-    /// TLS is required for this.
-    #[error("not without TLS")]
-    TlsRequired,
-    /// The server does not offer the mechanism.
-    #[error("the server does not offer {0}")]
-    MechanismNotOffered(&'static str),
-    /// The server said yes without proving that it knows the password.
-    #[error("the server could not prove that it knows the password")]
-    ServerNotAuthenticated,
-    /// The message has 8-bit octets, and the server takes none (RFC 6152 §3).
-    #[error("the server does not offer 8BITMIME")]
-    EightBitNotOffered,
-    /// The message needs SMTPUTF8 (RFC 6531 §3.1).
-    #[error("the server does not offer SMTPUTF8")]
-    Utf8NotOffered,
-    /// The message is larger than the server takes (RFC 1870 §6).
-    #[error("the server takes {limit} octets at most")]
-    TooLarge {
-        /// Octets.
-        limit: u64,
-    },
-    /// The envelope has no recipient.
-    #[error("no recipient")]
-    NoRecipient,
-    /// The message has a bare CR or LF; it was not ended, and the connection is closed (RFC 5321 §2.3.8).
-    #[error("the message has a bare CR or LF")]
-    BareLineEnd,
 }
 
 enum State {
@@ -228,49 +132,6 @@ impl Client {
             Some(first) => format!("AUTH {name} {}", base64::encode(first)),
         };
         self.say(&line, State::Authenticating(mechanism));
-    }
-
-    /// Sends an envelope; recipients are pipelined where the server allows it (RFC 2920).
-    pub fn send(&mut self, envelope: Envelope) {
-        if !self.is_ready() {
-            return;
-        }
-        if let Err(failure) = self.allowed(&envelope) {
-            return self.fail(failure, false);
-        }
-        let pipelining = self.capabilities.pipelining;
-        let mut line = format!("MAIL FROM:{}", envelope.from);
-        if let (Some(size), Some(_)) = (envelope.size, self.capabilities.size) {
-            line += &format!(" SIZE={size}");
-        }
-        if self.capabilities.eight_bit_mime {
-            line += if envelope.eight_bit || envelope.utf8 { " BODY=8BITMIME" } else { " BODY=7BIT" };
-        }
-        if envelope.utf8 {
-            line += " SMTPUTF8";
-        }
-        for recipient in envelope.to.iter().filter(|_| pipelining) {
-            line += &format!("\r\nRCPT TO:{recipient}");
-        }
-        self.say(&line, State::Envelope(Sending { envelope, mail: None, heard: 0, accepted: 0, last: None }));
-    }
-
-    fn allowed(&self, envelope: &Envelope) -> Result<(), Failure> {
-        if self.config.require_tls && !self.tls {
-            return Err(Failure::TlsRequired);
-        }
-        let ascii = envelope.from.mailbox().is_none_or(gatepost_syntax::Mailbox::is_ascii)
-            && envelope.to.iter().all(|to| to.mailbox().is_none_or(gatepost_syntax::Mailbox::is_ascii));
-        if (envelope.utf8 || !ascii) && !(self.capabilities.smtputf8 && envelope.utf8) {
-            return Err(Failure::Utf8NotOffered);
-        }
-        if envelope.eight_bit && !self.capabilities.eight_bit_mime {
-            return Err(Failure::EightBitNotOffered);
-        }
-        match (envelope.size, self.capabilities.size) {
-            (Some(size), Some(limit)) if limit > 0 && size > limit => Err(Failure::TooLarge { limit }),
-            _ => Ok(()),
-        }
     }
 
     /// Gives octets of the message after [`Event::SendData`]; lines end with CRLF.
@@ -437,40 +298,6 @@ impl Client {
         }
         self.events.push_back(Event::Authenticated);
         self.ready();
-    }
-
-    /// A reply to MAIL or to a RCPT.
-    fn envelope(&mut self, mut sending: Sending, response: Response) {
-        let all = sending.envelope.to.len();
-        if sending.mail.is_none() {
-            sending.mail = Some(response);
-        } else {
-            sending.accepted += usize::from(response.is_positive());
-            self.events.push_back(Event::Recipient(sending.heard, response.clone()));
-            sending.heard += 1;
-            sending.last = Some(response);
-        }
-        let mail_ok = sending.mail.as_ref().is_some_and(Response::is_positive);
-        let pipelining = self.capabilities.pipelining;
-        if sending.heard < all && pipelining {
-            self.state = State::Envelope(sending); // what was pipelined is answered in any case
-        } else if !mail_ok {
-            let refused = sending.mail.unwrap_or_default();
-            self.abandon(Failure::Refused(refused));
-        } else if let Some(next) = sending.envelope.to.get(sending.heard) {
-            let line = format!("RCPT TO:{next}");
-            self.say(&line, State::Envelope(sending));
-        } else if sending.accepted == 0 {
-            self.abandon(Failure::Refused(sending.last.unwrap_or_default()));
-        } else {
-            self.say("DATA", State::DataCommand);
-        }
-    }
-
-    /// The transaction came to nothing; a later MAIL or EHLO begins anew, so RSET is not waited for here: a new EHLO says it.
-    fn abandon(&mut self, failure: Failure) {
-        self.events.push_back(Event::Failed(failure));
-        self.hello(true);
     }
 }
 

@@ -8,77 +8,19 @@
 //!            └ STARTTLS ─► Upgrading ─► Start (without greeting)
 //! ```
 
-use std::time::Duration;
+mod auth;
+mod config;
+mod transaction;
 
 use bytes::Bytes;
-use gatepost_sasl::{Answer, Identity, Input as SaslInput, Mechanism, Policy, Question, Rejection, Turn};
-use gatepost_syntax::{Domain, base64};
-use gatepost_wire::{DotReader, Endpoint, Input, Line, Step, TlsInfo, Unstuffed};
+use gatepost_sasl::{Answer, Identity, Input as SaslInput, Mechanism, Question};
+use gatepost_wire::{DotReader, Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::command::{Command, CommandError};
 use crate::envelope::{Hello, MailFrom, RcptTo};
 use crate::reply::Reply;
 
-/// Whom the server serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// Other servers (RFC 5321).
-    Mx,
-    /// Users (RFC 6409): MAIL needs AUTH.
-    Submission,
-}
-
-/// Bounds of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Octets of a command line (default 2048; RFC 5321 §4.5.3.1.4 wants 512 and room for parameters).
-    pub line: usize,
-    /// Octets of a SASL response (default 12,288, RFC 4954 §4).
-    pub auth_line: usize,
-    /// Octets of a message (default 50 MiB).
-    pub message: u64,
-    /// Recipients of a message (default 100, RFC 5321 §4.5.3.1.8).
-    pub recipients: usize,
-    /// Commands that fail before the session ends (default 20).
-    pub errors: u32,
-    /// Failed AUTH commands before the session ends (default 3).
-    pub auth_failures: u32,
-    /// Commands of a session (default 10,000).
-    pub commands: u32,
-    /// How long to wait for the client (default 5 minutes, RFC 5321 §4.5.3.2.7).
-    pub idle: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            line: 2048,
-            auth_line: 12_288,
-            message: 50 << 20,
-            recipients: 100,
-            errors: 20,
-            auth_failures: 3,
-            commands: 10_000,
-            idle: Duration::from_secs(300),
-        }
-    }
-}
-
-/// How a server behaves.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// What it calls itself.
-    pub hostname: Domain,
-    /// Whom it serves.
-    pub profile: Profile,
-    /// Whether STARTTLS is offered.
-    pub starttls: bool,
-    /// Which mechanisms are offered; AUTH is for submission only.
-    pub sasl: Policy,
-    /// Bounds.
-    pub limits: Limits,
-}
+pub use config::{Config, Limits, Profile};
 
 /// What the application decides or learns. Questions stay until they are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -359,15 +301,6 @@ impl Server {
         self.state = State::Ready(Some(hello));
     }
 
-    /// What is offered: nothing to other servers, and nothing in clear where TLS could be had (RFC 8314 §3.3).
-    fn mechanisms(&self) -> Vec<&'static str> {
-        let waits_for_tls = self.config.starttls && self.tls.is_none() && !self.config.sasl.plaintext_without_tls;
-        match self.config.profile {
-            Profile::Submission if !waits_for_tls => gatepost_sasl::offered(&self.config.sasl, self.tls.is_some()),
-            _ => Vec::new(),
-        }
-    }
-
     /// RFC 3207 §4: nothing may be left in the buffer, so that no plaintext is read as if it had come through TLS.
     fn start_tls(&mut self) {
         if self.tls.is_some() || !self.config.starttls {
@@ -379,148 +312,6 @@ impl Server {
         let reply = Reply::new(220, Some("2.0.0"), "ready for TLS");
         self.say(&reply);
         self.state = State::Upgrading;
-    }
-
-    /// RFC 4954 §4.
-    fn auth(&mut self, name: &str, initial: Option<&str>) {
-        if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
-            return self.fail(503, "5.5.1", "AUTH is not to be had now");
-        }
-        let tls = self.tls.is_some();
-        let offered = !self.mechanisms().is_empty();
-        let mechanism = gatepost_sasl::mechanism(name, &self.config.sasl, tls, &self.nonce).filter(|_| offered);
-        let Some(mechanism) = mechanism else {
-            return self.fail(504, "5.5.4", "this mechanism is not offered");
-        };
-        let response = match initial {
-            None => None,
-            Some("=") => Some(Vec::new()),
-            Some(text) => match base64::decode(text) {
-                Ok(response) => Some(response),
-                Err(_) => return self.auth_failed(501, "5.5.2", "not base64"),
-            },
-        };
-        if let Some(hello) = self.take_hello() {
-            self.state = State::Authenticating(hello, mechanism);
-        }
-        match response {
-            None => self.sasl_step(SaslInput::Start),
-            Some(response) => self.sasl_step(SaslInput::Response(&response)),
-        }
-    }
-
-    fn sasl_line(&mut self, line: Line) {
-        match line {
-            Line::Whole(line) if line.as_ref() == b"*" => self.auth_failed(501, "5.0.0", "cancelled"),
-            Line::Whole(line) => match base64::decode(&line) {
-                Ok(response) => self.sasl_step(SaslInput::Response(&response)),
-                Err(_) => self.auth_failed(501, "5.5.2", "not base64"),
-            },
-            Line::TooLong => self.auth_failed(500, "5.5.6", "line too long"),
-            _ => self.auth_failed(501, "5.5.2", "not base64"),
-        }
-    }
-
-    fn sasl_step(&mut self, input: SaslInput<'_>) {
-        let State::Authenticating(_, mechanism) = &mut self.state else {
-            return;
-        };
-        match mechanism.step(input) {
-            Turn::Challenge(challenge) => {
-                self.output.extend_from_slice(format!("334 {}\r\n", base64::encode(challenge)).as_bytes());
-            }
-            Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
-            Turn::Done(Ok(identity)) => {
-                self.identity = Some(identity);
-                self.back_to_ready();
-                self.say(&Reply::new(235, Some("2.7.0"), "authenticated"));
-            }
-            Turn::Done(Err(Rejection::Unavailable)) => {
-                self.auth_failed(454, "4.7.0", "temporary authentication failure")
-            }
-            Turn::Done(Err(Rejection::Malformed)) => self.auth_failed(501, "5.5.2", "malformed response"),
-            Turn::Done(Err(_)) => self.auth_failed(535, "5.7.8", "authentication credentials invalid"),
-        }
-    }
-
-    fn auth_failed(&mut self, code: u16, enhanced: &'static str, text: &str) {
-        self.back_to_ready();
-        self.auth_failures += 1;
-        self.say(&Reply::new(code, Some(enhanced), text));
-        if self.auth_failures >= self.config.limits.auth_failures {
-            self.close(421, "4.7.0", "too many authentication failures");
-        }
-    }
-
-    fn mail(&mut self, mail: MailFrom) {
-        match &self.state {
-            State::Ready(Some(_)) => {}
-            State::Ready(None) => return self.fail(503, "5.5.1", "say EHLO first"),
-            _ => return self.fail(503, "5.5.1", "there is a transaction already"),
-        }
-        if self.config.profile == Profile::Submission && self.identity.is_none() {
-            return self.fail(530, "5.7.0", "authentication required"); // RFC 4954 §6
-        }
-        if mail.size.is_some_and(|size| size > self.config.limits.message) {
-            return self.fail(552, "5.3.4", "the message is too large"); // RFC 1870 §6.1
-        }
-        self.pending = Some(Event::Mail(mail));
-    }
-
-    fn recipient(&mut self, recipient: RcptTo) {
-        match &self.state {
-            State::Transaction(_, recipients) if *recipients >= self.config.limits.recipients => {
-                self.fail(452, "4.5.3", "too many recipients"); // RFC 5321 §4.5.3.1.10
-            }
-            State::Transaction(..) => self.pending = Some(Event::Recipient(recipient)),
-            _ => self.fail(503, "5.5.1", "say MAIL first"),
-        }
-    }
-
-    fn data(&mut self) {
-        match &self.state {
-            State::Transaction(_, 0) => self.fail(554, "5.5.1", "no valid recipients"),
-            State::Transaction(..) => {
-                if let Some(hello) = self.take_hello() {
-                    self.state = State::Data(hello, DotReader::new(), 0);
-                }
-                self.say(&Reply::new(354, None, "send the message, end with a dot on a line of its own"));
-            }
-            _ => self.fail(503, "5.5.1", "say MAIL and RCPT first"),
-        }
-    }
-
-    /// Reads data; whether there was something to do.
-    fn read_data(&mut self) -> bool {
-        let State::Data(_, reader, size) = &mut self.state else {
-            return false;
-        };
-        let limit = self.config.limits.message;
-        match reader.read(&mut self.input) {
-            Unstuffed::NeedMore => return false,
-            Unstuffed::Data(octets) => {
-                *size = size.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
-                if *size <= limit {
-                    self.pending = Some(Event::Data(octets)); // beyond the limit it is only counted
-                }
-            }
-            Unstuffed::End { bare } => {
-                let too_large = *size > limit;
-                if let Some(hello) = self.take_hello() {
-                    self.state = State::Ending(hello);
-                }
-                if bare || too_large {
-                    self.pending = Some(Event::Reset);
-                    self.back_to_ready();
-                }
-                match (too_large, bare) {
-                    (true, _) => self.fail(552, "5.3.4", "the message is too large"),
-                    (false, true) => self.fail(550, "5.6.0", "a bare CR, a bare LF or a NUL in the message"),
-                    (false, false) => self.pending = Some(Event::EndOfData),
-                }
-            }
-        }
-        true
     }
 
     /// Does what the input allows; whether there was something to do.

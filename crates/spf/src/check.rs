@@ -1,10 +1,9 @@
 //! `check_host` (RFC 7208 §4).
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 
-use gatepost_dns::{Family, LookupError, Name, Question, RecordType, Resolver, Rrset};
+use gatepost_dns::{Family, Name, RecordType, Resolver, Rrset};
 use gatepost_results::Cite;
 use gatepost_syntax::Domain;
 
@@ -75,14 +74,14 @@ impl Stop {
     }
 }
 
-struct Evaluation<'a> {
-    dns: &'a dyn Resolver,
-    query: &'a Query,
-    limits: &'a Limits,
-    terms: u32,
-    voids: u32,
-    trail: Vec<Step>,
-    sender_domain: String,
+pub(crate) struct Evaluation<'a> {
+    pub(crate) dns: &'a dyn Resolver,
+    pub(crate) query: &'a Query,
+    pub(crate) limits: &'a Limits,
+    pub(crate) terms: u32,
+    pub(crate) voids: u32,
+    pub(crate) trail: Vec<Step>,
+    pub(crate) sender_domain: String,
 }
 
 impl Evaluation<'_> {
@@ -262,23 +261,6 @@ impl Evaluation<'_> {
         Ok(false)
     }
 
-    /// Names of the client that lead back to it (RFC 7208 §5.5): errors skip a name, names beyond the limit are ignored.
-    async fn validated_names(&mut self, depth: usize) -> Vec<Name> {
-        let reverse = Name::for_reverse(self.query.ip);
-        let ip = self.query.ip;
-        let Ok(names) = self.ask(&reverse, RecordType::Ptr, depth, |dns, _| Box::pin(dns.ptr(ip))).await else {
-            return Vec::new();
-        };
-        let mut validated = Vec::new();
-        for name in names.records.into_iter().take(self.limits.ptr_names) {
-            let addresses = self.addresses(&name, Family::of(ip), depth).await;
-            if addresses.is_ok_and(|found| found.records.contains(&ip)) {
-                validated.push(name);
-            }
-        }
-        validated
-    }
-
     /// The target name of a mechanism: its domain-spec, or the current domain. `None`: it can not match.
     async fn target(
         &mut self,
@@ -311,15 +293,6 @@ impl Evaluation<'_> {
         Values { query: self.query, sender_domain: &self.sender_domain, domain, validated }
     }
 
-    /// `%{p}`: the domain itself, else a name below it, else any, else `unknown` (RFC 7208 §7.3).
-    async fn validated(&mut self, domain: &Domain, depth: usize) -> String {
-        let names = self.validated_names(depth).await;
-        let own = Name::from(domain);
-        let exact = names.iter().find(|name| **name == own);
-        let best = exact.or_else(|| names.iter().find(|name| is_or_below(name, &own))).or(names.first());
-        best.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned())
-    }
-
     /// The explanation (RFC 7208 §6.2); anything wrong with it leaves it out.
     async fn explain(&mut self, exp: &MacroString, domain: &Domain) -> Option<String> {
         let name = self.expand(exp, domain, 0).await.ok()??;
@@ -330,25 +303,6 @@ impl Evaluation<'_> {
         let text = explanation::parse(txt.as_bytes()).ok()?;
         let validated = if text.uses("p") { self.validated(domain, 0).await } else { String::new() };
         Some(explanation::make_safe(&text.expand(&self.values(domain, &validated)), self.limits))
-    }
-
-    async fn addresses(&mut self, name: &Name, family: Family, depth: usize) -> Result<Rrset<IpAddr>, TempError> {
-        self.ask(name, family.record_type(), depth, move |dns, name| Box::pin(dns.addresses(name, family))).await
-    }
-
-    /// Asks and notes it in the trail.
-    async fn ask<T>(
-        &mut self,
-        name: &Name,
-        kind: RecordType,
-        depth: usize,
-        lookup: impl for<'q> FnOnce(&'q dyn Resolver, &'q Name) -> Asking<'q, T>,
-    ) -> Result<Rrset<T>, TempError> {
-        let answer = lookup(self.dns, name).await;
-        let question = Question::new(name.clone(), kind);
-        let count = answer.as_ref().map(|found| found.records.len()).map_err(|error| *error);
-        self.trail.push(Step::Asked { depth, question: question.clone(), answer: count });
-        answer.map_err(|error| TempError { question, error })
     }
 
     fn note_term(
@@ -384,9 +338,7 @@ impl Evaluation<'_> {
     }
 }
 
-type Asking<'q, T> = Pin<Box<dyn Future<Output = Result<Rrset<T>, LookupError>> + Send + 'q>>;
-
-fn is_or_below(name: &Name, above: &Name) -> bool {
+pub(crate) fn is_or_below(name: &Name, above: &Name) -> bool {
     name.as_str().strip_suffix(above.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 

@@ -4,6 +4,7 @@
 mod address;
 mod check;
 mod explanation;
+mod lookups;
 mod macros;
 mod outcome;
 mod query;

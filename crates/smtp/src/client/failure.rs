@@ -1,0 +1,56 @@
+//! What can go wrong on the client's side.
+
+use thiserror::Error;
+
+use super::Response;
+
+/// Why something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The server refused.
+    #[error("refused: {0}")]
+    Refused(Response),
+    /// The server took too long.
+    #[error("no reply in time")]
+    Timeout,
+    /// The connection ended.
+    #[error("the connection was closed")]
+    Closed,
+    /// What came is no reply, or beyond the limits.
+    #[error("malformed reply")]
+    Malformed,
+    /// Octets in clear behind the reply to STARTTLS: somebody puts words into the server's mouth (CVE-2011-0411).
+    #[error("data behind the reply to STARTTLS")]
+    Injected,
+    /// TLS is required, and the server does not offer it.
+    #[error("the server does not offer STARTTLS")]
+    TlsNotOffered,
+    /// TLS is required for this.
+    #[error("not without TLS")]
+    TlsRequired,
+    /// The server does not offer the mechanism.
+    #[error("the server does not offer {0}")]
+    MechanismNotOffered(&'static str),
+    /// The server said yes without proving that it knows the password.
+    #[error("the server could not prove that it knows the password")]
+    ServerNotAuthenticated,
+    /// The message has 8-bit octets, and the server takes none (RFC 6152 §3).
+    #[error("the server does not offer 8BITMIME")]
+    EightBitNotOffered,
+    /// The message needs SMTPUTF8 (RFC 6531 §3.1).
+    #[error("the server does not offer SMTPUTF8")]
+    Utf8NotOffered,
+    /// The message is larger than the server takes (RFC 1870 §6).
+    #[error("the server takes {limit} octets at most")]
+    TooLarge {
+        /// Octets.
+        limit: u64,
+    },
+    /// The envelope has no recipient.
+    #[error("no recipient")]
+    NoRecipient,
+    /// The message has a bare CR or LF; it was not ended, and the connection is closed (RFC 5321 §2.3.8).
+    #[error("the message has a bare CR or LF")]
+    BareLineEnd,
+}
