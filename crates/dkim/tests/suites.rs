@@ -1,30 +1,14 @@
 //! Signed messages of other implementations, and canonicalization vectors.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use gatepost_conformance::{cases, folder};
 use gatepost_dkim::{Canonicalization, Limits, Outcome, Verifier, canon};
 use gatepost_dns::{Zone, block_on};
 use gatepost_syntax::{Field, HeaderBlock, HeaderLimits, base64};
 use serde_json::Value;
-
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var("GATEPOST_CONFORMANCE")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
-    let path = Path::new(&folder).to_owned();
-    if !path.is_dir() {
-        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
-        println!("conformance suites not run: {} missing", path.display());
-        return None;
-    }
-    Some(path)
-}
-
-fn lines(path: &Path) -> Vec<Value> {
-    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 fn verify(message: &[u8], zone: &Zone, clock: u64, limits: &Limits, chunk: usize) -> Outcome {
     let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default()).unwrap();
@@ -48,7 +32,7 @@ fn signed_messages() {
     for suite in ["dkim-rfc", "dkim-gen", "dkim-opendkim"] {
         let zone = Zone::from_json(&std::fs::read_to_string(folder.join(suite).join("dns.json")).unwrap()).unwrap();
         let (mut right, mut wrong) = (0, Vec::new());
-        for case in lines(&folder.join(suite).join("cases.jsonl")) {
+        for case in cases(format!("{suite}/cases.jsonl")) {
             let message = std::fs::read(folder.join(suite).join(case["input"]["file"].as_str().unwrap())).unwrap();
             let clock = case["clock"].as_u64().unwrap_or(1_741_082_500);
             let whole = verify(&message, &zone, clock, &strict, usize::MAX);
@@ -74,8 +58,7 @@ fn signed_messages() {
 
 #[test]
 fn canonicalization_vectors() {
-    let Some(folder) = folder() else { return };
-    for case in lines(&folder.join("dkim-rfc/canonicalization.jsonl")) {
+    for case in cases("dkim-rfc/canonicalization.jsonl") {
         let octets = |value: &Value| base64::decode(value.as_str().unwrap()).unwrap();
         let input = octets(&case["input_base64"]);
         let algorithm = Canonicalization::from_word(case["algorithm"].as_str().unwrap()).unwrap();

@@ -1,24 +1,11 @@
 //! RFC 9989's examples and the tables of other implementations.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
-use std::path::{Path, PathBuf};
-
+use gatepost_conformance::cases;
 use gatepost_dmarc::{Identifiers, Limits, Preset, Record, check, org_domain};
 use gatepost_dns::{Zone, block_on};
 use gatepost_syntax::{Domain, author};
 use serde_json::Value;
-
-fn lines(file: &str) -> Vec<Value> {
-    let folder = std::env::var("GATEPOST_CONFORMANCE")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
-    let path: PathBuf = Path::new(&folder).join(file);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
-        println!("conformance suites not run: {} missing", path.display());
-        return Vec::new();
-    };
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 fn passed(input: &Value) -> Identifiers {
     let result = |value: &Value| value["result"].as_str().unwrap_or_default().to_owned();
@@ -39,7 +26,7 @@ fn accepts(expected: &Value, got: Option<&str>) -> bool {
 #[test]
 fn evaluations() {
     let mut wrong = Vec::new();
-    for case in lines("dmarc/cases.jsonl") {
+    for case in cases("dmarc/cases.jsonl") {
         let (input, expect) = (&case["input"], &case["expect"]);
         let zone = Zone::from_json(&case["dns"].to_string()).unwrap();
         let authors = author::parse(&format!("x@{}", input["from_domain"].as_str().unwrap()));
@@ -61,7 +48,7 @@ fn evaluations() {
 
 #[test]
 fn records() {
-    for case in lines("dmarc/records.jsonl") {
+    for case in cases("dmarc/records.jsonl") {
         let record = Record::parse(case["input"].as_str().unwrap());
         let usable = record.as_ref().is_ok_and(|record| record.requests().is_ok());
         let wanted = case["expect"]["usable"].as_bool();

@@ -1,28 +1,14 @@
 //! RFC 8601: the grammar, the writer that can not be injected into, the remover of forged fields.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
-use std::path::Path;
-
+use gatepost_conformance::cases;
 use gatepost_results::{AuthResults, Outline, ResInfo, authres, strip, trace};
 use gatepost_syntax::{HeaderBlock, HeaderLimits};
 use proptest::prelude::*;
 
-/// The lines of a conformance file, or nothing when the suites are not there (then `.ci/run` fails).
-fn suite(file: &str) -> Vec<serde_json::Value> {
-    let folder = std::env::var("GATEPOST_CONFORMANCE")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
-    let path = Path::new(&folder).join(file);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
-        println!("conformance suites not run: {} missing", path.display());
-        return Vec::new();
-    };
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 #[test]
 fn the_grammar_suite() {
-    for case in suite("authres/cases.jsonl") {
+    for case in cases("authres/cases.jsonl") {
         let (id, value, expect) = (&case["id"], case["input"]["value"].as_str().unwrap(), &case["expect"]);
         let parsed = authres::parse(value);
         if expect["error"].as_bool() == Some(true) || expect["valid"].as_bool() == Some(false) {
@@ -54,7 +40,7 @@ fn the_grammar_suite() {
 
 #[test]
 fn written_values_are_read_back() {
-    for case in suite("authres/generate.jsonl") {
+    for case in cases("authres/generate.jsonl") {
         let result = &case["input"]["result"];
         let mut info = ResInfo::new(result["method"].as_str().unwrap(), result["result"].as_str().unwrap());
         for property in result["props"].as_array().unwrap() {

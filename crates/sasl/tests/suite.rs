@@ -1,26 +1,13 @@
 //! SCRAM vectors, both sides; SASLprep; what must fail.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)] // a test may
 
-use std::path::Path;
-
+use gatepost_conformance::cases;
 use gatepost_sasl::{
     Answer, ClientMechanism, Identity, Input, Limits, Policy, Question, Rejection, ScramClient, ScramKeys, Secret,
     Turn, mechanism, prepare,
 };
 use gatepost_syntax::base64;
 use serde_json::Value;
-
-fn lines(file: &str) -> Vec<Value> {
-    let folder = std::env::var("GATEPOST_CONFORMANCE")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
-    let path = Path::new(&folder).join(file);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
-        println!("conformance suites not run: {} missing", path.display());
-        return Vec::new();
-    };
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 /// Runs both sides against the vector's messages.
 fn scram(case: &Value) {
@@ -50,7 +37,7 @@ fn scram(case: &Value) {
 fn vectors() {
     let mut not_built = Vec::new();
     for file in ["sasl/cases.jsonl", "sasl/negatives-and-grammar.jsonl"] {
-        for case in lines(file) {
+        for case in cases(file) {
             let valid = case["expect"]["valid"].as_bool() == Some(true);
             match (case["area"].as_str().unwrap(), case["mechanism"].as_str()) {
                 ("sasl-scram", Some("SCRAM-SHA-256")) if valid => scram(&case),

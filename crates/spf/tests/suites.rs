@@ -1,23 +1,10 @@
 //! The openspf suite and the examples of RFC 7208, through an in-memory zone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
-use std::path::{Path, PathBuf};
-
+use gatepost_conformance::{cases, text};
 use gatepost_dns::{Zone, block_on};
 use gatepost_spf::{Limits, Query, check};
 use serde_json::{Map, Value, json};
-
-fn folder() -> Option<PathBuf> {
-    let folder = std::env::var("GATEPOST_CONFORMANCE")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned());
-    let path = Path::new(&folder).to_owned();
-    if !path.is_dir() {
-        assert!(std::env::var_os("GATEPOST_REQUIRE_CONFORMANCE").is_none(), "{} is missing", path.display());
-        println!("conformance suites not run: {} missing", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 /// `{name: [{TYPE: value}, "TIMEOUT"]}` → the JSON form of a zone. SPF records stand for TXT where there is no TXT.
 fn zone_of(data: &Value) -> Zone {
@@ -72,8 +59,7 @@ fn accepts(expected: &Value, got: &str) -> bool {
 
 #[test]
 fn the_openspf_suite() {
-    let Some(folder) = folder() else { return };
-    let text = std::fs::read_to_string(folder.join("spf-rfc7208/rfc7208-tests.yml")).unwrap();
+    let Some(text) = text("spf-rfc7208/rfc7208-tests.yml") else { return };
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
     let (mut right, mut wrong) = (0, Vec::new());
     for document in documents {
@@ -103,10 +89,7 @@ fn the_openspf_suite() {
 
 #[test]
 fn the_examples_of_appendix_a() {
-    let Some(folder) = folder() else { return };
-    let text = std::fs::read_to_string(folder.join("spf-rfc7208-appendix-a/cases.jsonl")).unwrap();
-    for line in text.lines() {
-        let case: Value = serde_json::from_str(line).unwrap();
+    for case in cases("spf-rfc7208-appendix-a/cases.jsonl") {
         let zone = Zone::from_json(&case["dns"].to_string()).unwrap();
         let field = |key: &str| case["input"][key].as_str().unwrap_or_default();
         let query = Query::mail_from(field("ip").parse().unwrap(), field("mail_from"), field("helo"));
@@ -124,10 +107,7 @@ fn the_examples_of_appendix_a() {
 
 #[test]
 fn the_macros_of_section_7_4() {
-    let Some(folder) = folder() else { return };
-    let text = std::fs::read_to_string(folder.join("spf-rfc7208-appendix-a/macros.jsonl")).unwrap();
-    for line in text.lines() {
-        let case: Value = serde_json::from_str(line).unwrap();
+    for case in cases("spf-rfc7208-appendix-a/macros.jsonl") {
         let field = |key: &str| case["input"][key].as_str().unwrap_or_default();
         // an explanation shows what a macro expands to
         let zone = json!({field("domain"): {"TXT": ["v=spf1 exp=exp.test.example -all"]}, "exp.test.example": {"TXT": [field("macro")]},
