@@ -4,7 +4,7 @@ use gatepost_dkim::record::KeyRecord;
 use gatepost_dkim::signature::Signature;
 use gatepost_dkim::{Canonicalization, canon};
 use gatepost_results::{authres, strip};
-use gatepost_spf::record::{Mechanism, Record};
+use gatepost_spf::lint::{Lint, lint};
 use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, base64};
 use serde_json::{Value, json};
 
@@ -16,31 +16,12 @@ fn invalid(error: impl ToString) -> Value {
 }
 
 pub(crate) fn spf_record(request: &Request) -> Result<Value, Error> {
-    let record = match Record::parse(request.text("record")?) {
-        Ok(record) => record,
-        Err(error) => return Ok(json!({"valid": false, "error": error.to_string(), "lint": []})),
-    };
-    let mut lint = Vec::new();
-    let asking = record.directives.iter().filter(|directive| directive.mechanism.asks_dns()).count();
-    if asking + usize::from(record.redirect.is_some()) > 10 {
-        lint.push(json!({"advice": "more than 10 terms cause look-ups: every evaluation that reaches them ends in permerror"}));
-    }
-    for (index, directive) in record.directives.iter().enumerate() {
-        let span = json!([directive.span.start, directive.span.end]);
-        match directive.mechanism {
-            Mechanism::All if index + 1 < record.directives.len() => {
-                lint.push(json!({"span": span, "advice": "terms after `all` are never reached"}));
-            }
-            Mechanism::Ptr(_) => {
-                lint.push(json!({"span": span, "advice": "`ptr` is slow and should not be used (RFC 7208 §5.5)"}))
-            }
-            _ => {}
-        }
-    }
-    if record.redirect.is_some() && record.has_all() {
-        lint.push(json!({"advice": "`redirect` is ignored where there is an `all` (RFC 7208 §6.1)"}));
-    }
-    Ok(json!({"valid": true, "lint": lint}))
+    let text = request.text("record")?;
+    let advice = |lint: &Lint| json!({"span": [lint.span.start, lint.span.end], "advice": lint.rule.to_string(), "cite": lint.rule.cite().to_string()});
+    Ok(match lint(text) {
+        Ok(found) => json!({"valid": true, "lint": found.iter().map(advice).collect::<Vec<_>>()}),
+        Err(error) => json!({"valid": false, "error": error.to_string(), "lint": []}),
+    })
 }
 
 pub(crate) fn dkim_key(request: &Request) -> Result<Value, Error> {

@@ -4,6 +4,7 @@
 mod address;
 mod check;
 mod explanation;
+pub mod lint;
 mod lookups;
 mod macros;
 mod outcome;
