@@ -62,8 +62,12 @@ async fn judge(dns: &dyn Resolver, query: &Query, message: &[u8]) -> Result<(Aut
 
     let spf = gatepost_spf::check(dns, query, &gatepost_spf::Limits::default()).await;
     let dkim = verifier.finish().results(dns, SystemTime::now()).await;
-    let passed =
-        Identifiers { spf: spf.passed().cloned(), dkim: dkim.passed(), undecided: !dkim.undecided().is_empty() };
+    let passed = Identifiers {
+        spf: spf.passed().cloned(),
+        dkim: dkim.passed(),
+        spf_undecided: spf.undecided().cloned(),
+        dkim_undecided: dkim.undecided(),
+    };
     let limits = gatepost_dmarc::Limits::default();
     let dmarc = gatepost_dmarc::check(dns, &author::authors(&headers), &passed, &limits, Preset::Record).await;
 

@@ -126,7 +126,8 @@ pub(crate) fn dmarc(request: &Request) -> Result<Value, Error> {
     let passed = Identifiers {
         spf: spf.passed().cloned(),
         dkim: dkim.passed(),
-        undecided: !dkim.undecided().is_empty() || spf.verdict.word() == "temperror",
+        spf_undecided: spf.undecided().cloned(),
+        dkim_undecided: dkim.undecided(),
     };
     let outcome = judge(&zone, &authors, &passed);
     let results =
@@ -157,7 +158,8 @@ fn direct(request: &Request, dns: &dyn Resolver) -> Result<Value, Error> {
     let passed = Identifiers {
         spf: domain(&spf).filter(|_| is(&spf, "pass")),
         dkim: dkim.iter().filter(|one| is(one, "pass")).filter_map(domain).collect(),
-        undecided: is(&spf, "temperror") || dkim.iter().any(|one| is(one, "temperror")),
+        spf_undecided: domain(&spf).filter(|_| is(&spf, "temperror")),
+        dkim_undecided: dkim.iter().filter(|one| is(one, "temperror")).filter_map(domain).collect(),
     };
     Ok(dmarc_verdict(&judge(dns, &authors, &passed)))
 }

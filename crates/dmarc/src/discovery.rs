@@ -3,7 +3,7 @@
 use gatepost_dns::{LookupError, Name, Question, RecordType, Resolver};
 use gatepost_syntax::Domain;
 
-use crate::outcome::{Identifiers, Step};
+use crate::outcome::{Identifier, Identifiers, Step};
 use crate::record::{Psd, Record};
 
 /// Bounds of discovery.
@@ -86,7 +86,8 @@ impl Asking<'_> {
     async fn fill(&mut self, discovery: &mut Discovery, passed: &Identifiers) -> Result<(), LookupError> {
         let author = discovery.author.clone();
         let own = self.record(&author).await?;
-        let needs_org = own.is_none() || needs_walks(&author, own.as_ref(), passed);
+        let relaxed = |record: &Record| passed.compared(record).any(|i| !i.strict && *i.domain != author);
+        let needs_org = own.as_ref().is_none_or(relaxed);
         if needs_org {
             let walk = self.walk(&author).await?;
             let org = org_of(&author, &walk);
@@ -114,11 +115,13 @@ impl Asking<'_> {
 
     /// Walks for each identifier that is not the author domain itself and may be aligned relaxed.
     async fn identifier_orgs(&mut self, discovery: &mut Discovery, record: &Record, passed: &Identifiers) {
-        for (identifier, strict) in identifiers(record, passed).take(self.limits.identifiers) {
-            let known = discovery.identifier_orgs.iter().any(|(domain, _)| domain == identifier);
-            if strict || *identifier == discovery.author || known {
+        let Some(own_org) = discovery.org_domain.clone() else { return };
+        for identifier in passed.compared(record).take(self.limits.identifiers) {
+            let known = discovery.identifier_orgs.iter().any(|(domain, _)| domain == identifier.domain);
+            if known || !needs_walk(&discovery.author, &own_org, &identifier) {
                 continue;
             }
+            let identifier = identifier.domain;
             let org = self.walk(identifier).await.map(|walk| org_of(identifier, &walk));
             if let Ok(org) = &org {
                 self.trail.push(Step::Walked { from: identifier.clone(), org_domain: org.clone() });
@@ -187,14 +190,10 @@ impl Asking<'_> {
     }
 }
 
-fn needs_walks(author: &Domain, own: Option<&Record>, passed: &Identifiers) -> bool {
-    own.is_some_and(|record| identifiers(record, passed).any(|(identifier, strict)| !strict && identifier != author))
-}
-
-/// The identifiers, each with whether it must be identical.
-pub(crate) fn identifiers<'a>(record: &'a Record, passed: &'a Identifiers) -> impl Iterator<Item = (&'a Domain, bool)> {
-    let spf = passed.spf.iter().map(|domain| (domain, record.strict_spf));
-    spf.chain(passed.dkim.iter().map(|domain| (domain, record.strict_dkim)))
+/// Whether an identifier's own walk could make a difference. One that is not below the author's organizational domain can not
+/// have the same: it is not asked about, so that its owner can not make the judgement fail for now.
+pub(crate) fn needs_walk(author: &Domain, org_domain: &Domain, identifier: &Identifier<'_>) -> bool {
+    !identifier.strict && identifier.domain != author && identifier.domain.is_or_below(org_domain)
 }
 
 /// The next name of a walk: one label less, or, from a start of 8 labels and more, the 7 right-most (RFC 9989 §4.10, step 4).

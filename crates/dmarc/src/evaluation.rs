@@ -1,9 +1,7 @@
 //! What follows from a discovery: no look-ups here (RFC 9989 §4.4, §4.10.1, §5.3).
 
-use gatepost_syntax::Domain;
-
-use crate::discovery::Discovery;
-use crate::outcome::{Identifiers, Outcome, Preset, Step, Verdict};
+use crate::discovery::{Discovery, needs_walk};
+use crate::outcome::{Identifier, Identifiers, Outcome, Preset, Step, Verdict};
 use crate::record::{Record, Request};
 
 /// Judges one author domain.
@@ -34,7 +32,7 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
     let undecided = compare(discovery, record, passed, &mut outcome) || discovery.exists.is_err();
     outcome.verdict = if outcome.aligned.spf || outcome.aligned.dkim {
         Verdict::Pass // an aligned pass needs nothing that failed
-    } else if undecided || passed.undecided {
+    } else if undecided {
         Verdict::TempError // RFC 9989 §5.3.6
     } else {
         Verdict::Fail
@@ -45,33 +43,35 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
     outcome
 }
 
-/// Compares the identifiers; whether a look-up that was needed failed.
+/// Compares the identifiers. Whether one that might be aligned could not be decided: its own check failed for now, or a
+/// look-up that alignment needs did. Others do not matter (RFC 9989 §5.3.6).
 fn compare(discovery: &Discovery, record: &Record, passed: &Identifiers, outcome: &mut Outcome) -> bool {
     let mut undecided = false;
-    let spf = passed.spf.iter().map(|domain| ("spf", domain, record.strict_spf));
-    for (method, identifier, strict) in spf.chain(passed.dkim.iter().map(|domain| ("dkim", domain, record.strict_dkim)))
-    {
-        let Some(aligned) = is_aligned(discovery, identifier, strict) else {
+    for identifier in passed.compared(record) {
+        let Identifier { method, strict, passed, .. } = identifier;
+        let Some(aligned) = is_aligned(discovery, &identifier) else {
             undecided = true;
             continue;
         };
-        outcome.aligned.spf |= aligned && method == "spf";
-        outcome.aligned.dkim |= aligned && method == "dkim";
-        outcome.trail.push(Step::Compared { method, identifier: identifier.clone(), strict, aligned });
+        undecided |= aligned && !passed;
+        outcome.aligned.spf |= aligned && passed && method == "spf";
+        outcome.aligned.dkim |= aligned && passed && method == "dkim";
+        outcome.trail.push(Step::Compared { method, identifier: identifier.domain.clone(), strict, passed, aligned });
     }
     undecided
 }
 
 /// RFC 9989 §4.4: identical, or relaxed: of the same organizational domain. `None`: a look-up failed.
-fn is_aligned(discovery: &Discovery, identifier: &Domain, strict: bool) -> Option<bool> {
-    if *identifier == discovery.author {
+fn is_aligned(discovery: &Discovery, identifier: &Identifier<'_>) -> Option<bool> {
+    if *identifier.domain == discovery.author {
         return Some(true);
     }
-    if strict {
+    let Some(own_org) = &discovery.org_domain else { return Some(false) };
+    if !needs_walk(&discovery.author, own_org, identifier) {
         return Some(false);
     }
-    match discovery.identifier_orgs.iter().find(|(domain, _)| domain == identifier) {
-        Some((_, Ok(org))) => Some(discovery.org_domain.as_ref() == Some(org)),
+    match discovery.identifier_orgs.iter().find(|(domain, _)| domain == identifier.domain) {
+        Some((_, Ok(org))) => Some(own_org == org),
         Some((_, Err(_))) => None,
         None => Some(false), // beyond the limit of identifiers
     }

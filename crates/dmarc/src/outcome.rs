@@ -5,7 +5,7 @@ use gatepost_results::{Explain, Outline, ResInfo};
 use gatepost_syntax::{AuthorError, Domain};
 use thiserror::Error;
 
-use crate::record::Request;
+use crate::record::{Record, Request};
 
 /// The identifiers that other methods authenticated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +14,31 @@ pub struct Identifiers {
     pub spf: Option<Domain>,
     /// The domains whose DKIM signatures passed.
     pub dkim: Vec<Domain>,
-    /// Whether a check that might have helped failed for now.
-    pub undecided: bool,
+    /// The MAIL FROM domain whose SPF check failed for now.
+    pub spf_undecided: Option<Domain>,
+    /// The domains whose signatures could not be checked for now.
+    pub dkim_undecided: Vec<Domain>,
+}
+
+/// One identifier as it is compared with the author domain.
+pub(crate) struct Identifier<'a> {
+    pub(crate) method: &'static str,
+    pub(crate) domain: &'a Domain,
+    /// Whether it must be identical.
+    pub(crate) strict: bool,
+    /// Whether it passed; else its check failed for now.
+    pub(crate) passed: bool,
+}
+
+impl Identifiers {
+    /// All identifiers, those that passed first.
+    pub(crate) fn compared<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = Identifier<'a>> {
+        let spf = |domain, passed| Identifier { method: "spf", domain, strict: record.strict_spf, passed };
+        let dkim = |domain, passed| Identifier { method: "dkim", domain, strict: record.strict_dkim, passed };
+        let passed = self.spf.iter().map(move |d| spf(d, true)).chain(self.dkim.iter().map(move |d| dkim(d, true)));
+        let undecided = self.spf_undecided.iter().map(move |d| spf(d, false));
+        passed.chain(undecided).chain(self.dkim_undecided.iter().map(move |d| dkim(d, false)))
+    }
 }
 
 /// What the receiver makes of a request.
@@ -121,6 +144,8 @@ pub enum Step {
         identifier: Domain,
         /// Whether strictly.
         strict: bool,
+        /// Whether it passed; else its check failed for now.
+        passed: bool,
         /// Whether it is aligned.
         aligned: bool,
     },
@@ -221,10 +246,11 @@ impl Step {
                 Outline::new(if *exists { "the author domain exists" } else { "the author domain does not exist" })
                     .cite(9989, "4.7")
             }
-            Step::Compared { method, identifier, strict, aligned } => {
+            Step::Compared { method, identifier, strict, passed, aligned } => {
+                let passed = if *passed { "passed" } else { "failed for now" };
                 let mode = if *strict { "strictly" } else { "relaxed" };
                 let aligned = if *aligned { "aligned" } else { "not aligned" };
-                Outline::new(format!("{method} passed for {identifier}: {aligned} ({mode})")).cite(9989, "4.4")
+                Outline::new(format!("{method} {passed} for {identifier}: {aligned} ({mode})")).cite(9989, "4.4")
             }
         }
     }

@@ -14,7 +14,8 @@ fn passed(input: &Value) -> Identifiers {
     Identifiers {
         spf: domain(&input["spf"]).filter(|_| result(&input["spf"]) == "pass"),
         dkim: dkim.iter().filter(|d| result(d) == "pass").filter_map(|d| domain(d)).collect(),
-        undecided: result(&input["spf"]) == "temperror" || dkim.iter().any(|d| result(d) == "temperror"),
+        spf_undecided: domain(&input["spf"]).filter(|_| result(&input["spf"]) == "temperror"),
+        dkim_undecided: dkim.iter().filter(|d| result(d) == "temperror").filter_map(|d| domain(d)).collect(),
     }
 }
 
@@ -81,4 +82,25 @@ fn a_walk_asks_eight_names_at_most() {
             "_dmarc.com"
         ]
     );
+}
+
+/// Who spoofs an author can make checks of his own domains fail for now: that must not keep the policy from being applied.
+#[test]
+fn failures_of_strangers_do_not_matter() {
+    let zone = r#"{"_dmarc.bank.example": {"TXT": ["v=DMARC1; p=reject"]}, "_dmarc.evil.example": {"TXT": "SERVFAIL"},
+        "_dmarc.sub.bank.example": {"TXT": "SERVFAIL"}}"#;
+    let zone = Zone::from_json(zone).unwrap();
+    let evil = || vec![Domain::parse("evil.example").unwrap()];
+    let below = || vec![Domain::parse("sub.bank.example").unwrap()];
+    let word = |passed: Identifiers| {
+        let authors = author::parse("a@bank.example");
+        block_on(check(&zone, &authors, &passed, &Limits::default(), Preset::Strict)).verdict.word()
+    };
+    assert_eq!(word(Identifiers { dkim_undecided: evil(), ..Default::default() }), "fail");
+    assert_eq!(word(Identifiers { spf_undecided: evil().pop(), dkim: evil(), ..Default::default() }), "fail");
+    assert_eq!(
+        word(Identifiers { dkim_undecided: vec![Domain::parse("bank.example").unwrap()], ..Default::default() }),
+        "temperror"
+    );
+    assert_eq!(word(Identifiers { dkim: below(), ..Default::default() }), "temperror");
 }

@@ -36,9 +36,9 @@ pub(crate) struct SigningIdentity {
 }
 
 impl Shared {
-    /// Whether a mailbox is a local user's.
-    pub(crate) fn is_local(&self, mailbox: &Mailbox) -> bool {
-        self.users.contains(mailbox)
+    /// The local user whose mailbox this is.
+    pub(crate) fn local(&self, mailbox: &Mailbox) -> Option<Mailbox> {
+        self.users.find(mailbox)
     }
 
     /// Asks the users' store.

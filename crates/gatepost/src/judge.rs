@@ -122,8 +122,12 @@ impl Judge {
         let spf = gatepost_spf::check(dns, &spf_query, &self.limits.spf).await;
         let dkim = verifier.finish().results(dns, envelope.now).await;
         let authors = author::authors(&headers);
-        let undecided = !dkim.undecided().is_empty() || matches!(spf.verdict, gatepost_spf::Verdict::TempError(_));
-        let passed = Identifiers { spf: spf.passed().cloned(), dkim: dkim.passed(), undecided };
+        let passed = Identifiers {
+            spf: spf.passed().cloned(),
+            dkim: dkim.passed(),
+            spf_undecided: spf.undecided().cloned(),
+            dkim_undecided: dkim.undecided(),
+        };
         let dmarc = gatepost_dmarc::check(dns, &authors, &passed, &self.limits.dmarc, self.preset).await;
         Ok(Inbound { authserv_id: self.authserv_id.clone(), auth: None, spf, spf_query, dkim, dmarc, headers })
     }

@@ -45,7 +45,7 @@ impl Mx {
             ForwardPath::Mailbox(mailbox) => Some(mailbox.clone()),
             ForwardPath::Postmaster => Mailbox::new("postmaster", self.shared.hostname.clone()).ok(),
         };
-        match mailbox.filter(|mailbox| self.shared.is_local(mailbox)) {
+        match mailbox.and_then(|mailbox| self.shared.local(&mailbox)) {
             Some(mailbox) => {
                 self.recipients.push(mailbox);
                 endpoint.accept();
@@ -93,6 +93,10 @@ impl Mx {
             Err(error) => return endpoint.refuse(&refusal(&error)),
         };
         tracing::info!(peer = %self.peer, from = %self.from, verdict = %inbound.explain().line, "judged");
+        // RFC 5322 §3.6: a message whose author can not be told is refused whatever the policy: readers may show anybody
+        if let gatepost_dmarc::Verdict::PermError(error) = &inbound.dmarc.verdict {
+            return endpoint.refuse(&Reply::permanent(550, "5.6.0", &error.to_string()));
+        }
         let folder = match inbound.disposition() {
             Request::Reject => {
                 let author = inbound.dmarc.author.as_ref().map(ToString::to_string).unwrap_or_default();

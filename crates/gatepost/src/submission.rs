@@ -46,7 +46,7 @@ impl Submission {
         self.user = endpoint.identity().and_then(|identity| Mailbox::parse(&identity.user).ok());
         self.arriving = None;
         self.recipients.clear();
-        if path.mailbox().is_some_and(|mailbox| Some(mailbox) == self.user.as_ref()) {
+        if path.mailbox().is_some_and(|mailbox| self.is_own(mailbox)) {
             self.from = path;
             endpoint.accept();
         } else {
@@ -55,9 +55,9 @@ impl Submission {
     }
 
     fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
-        match path.mailbox().filter(|mailbox| self.shared.is_local(mailbox)) {
+        match path.mailbox().and_then(|mailbox| self.shared.local(mailbox)) {
             Some(mailbox) => {
-                self.recipients.push(mailbox.clone());
+                self.recipients.push(mailbox);
                 endpoint.accept();
             }
             None => {
@@ -103,7 +103,7 @@ impl Submission {
         };
         let headers = splitter.finish().map_err(malformed)?;
         let authors = author::authors(&headers).map_err(malformed)?;
-        if !authors.mailboxes().iter().all(|mailbox| Some(mailbox) == self.user.as_ref()) {
+        if !authors.mailboxes().iter().all(|mailbox| self.is_own(mailbox)) {
             return Err(Reply::permanent(550, "5.7.1", "the author address (From) is not yours"));
         }
         let headers = completed(&headers, &self.shared.hostname)?;
@@ -114,6 +114,10 @@ impl Submission {
         }
         arriving.headers = Some(headers);
         Ok(())
+    }
+
+    fn is_own(&self, mailbox: &Mailbox) -> bool {
+        self.user.is_some() && self.shared.local(mailbox) == self.user
     }
 
     fn is_in(&self, domain: &gatepost_syntax::Domain) -> bool {

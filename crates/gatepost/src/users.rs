@@ -90,9 +90,15 @@ impl Users {
         self.keys.store(Arc::new(all));
     }
 
-    /// Whether there is a user of this name.
-    pub fn contains(&self, user: &Mailbox) -> bool {
-        self.keys.load().contains_key(&user.to_string())
+    /// The user whose mailbox this is, as he is stored: local parts are compared without case where that is needed.
+    pub fn find(&self, mailbox: &Mailbox) -> Option<Mailbox> {
+        let keys = self.keys.load();
+        let wanted = mailbox.to_string();
+        let name = match keys.get_key_value(&wanted) {
+            Some((name, _)) => name,
+            None => keys.keys().find(|name| name.eq_ignore_ascii_case(&wanted))?,
+        };
+        Mailbox::parse(name).ok()
     }
 
     /// The file's text.
@@ -100,10 +106,13 @@ impl Users {
         self.keys.load().iter().map(|(user, keys)| format!("{user}:{keys}\n")).collect()
     }
 
-    fn keys_of(&self, user: &str) -> (ScramKeys, bool) {
-        match self.keys.load().get(user) {
-            Some(keys) => (keys.clone(), true),
-            None => (ScramKeys::fake(&self.secret, user, ITERATIONS), false),
+    /// The keys of a user with the name as it is stored; fake ones where there is no such user.
+    fn keys_of(&self, user: &str) -> (ScramKeys, String, bool) {
+        let name = Mailbox::parse(user).ok().and_then(|mailbox| self.find(&mailbox)).map(|mailbox| mailbox.to_string());
+        let keys = name.as_ref().and_then(|name| self.keys.load().get(name).cloned());
+        match (name, keys) {
+            (Some(name), Some(keys)) => (keys, name, true),
+            _ => (ScramKeys::fake(&self.secret, user, ITERATIONS), user.to_owned(), false),
         }
     }
 }
@@ -126,14 +135,15 @@ impl Authenticator for Users {
         Box::pin(async move {
             match question {
                 Question::Password { user, authzid: None, password } => {
-                    let (keys, exists) = self.keys_of(user);
-                    let (password, identity) = (password.clone(), Identity { user: user.clone() });
+                    let (keys, user, exists) = self.keys_of(user);
+                    let (password, identity) = (password.clone(), Identity { user });
                     // the derivation is the same work for users that do not exist
                     let fits = tokio::task::spawn_blocking(move || keys.fits(&password)).await.unwrap_or(false);
                     if fits && exists { Answer::Grant(identity) } else { Answer::Deny }
                 }
                 Question::ScramKeys { user, authzid: None } => {
-                    Answer::Keys(self.keys_of(user).0, Identity { user: user.clone() })
+                    let (keys, user, _) = self.keys_of(user);
+                    Answer::Keys(keys, Identity { user })
                 }
                 // acting as somebody else is never allowed here
                 _ => Answer::Deny,

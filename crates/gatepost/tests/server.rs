@@ -91,6 +91,29 @@ async fn mail_that_fails_dmarc_is_handled_by_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mail_without_one_author_is_refused() {
+    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-authors", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let handle = start(Policy::Record, Memory::new(), &folder).await;
+    let address = handle.address(Service::Mx).unwrap();
+    for head in [
+        "From: a@home.test\r\nFrom: service@bank.test",
+        "Subject: nobody",
+        "From: undisclosed:;",
+        "From: a@home.test\r\nFrom : b@bank.test",
+    ] {
+        let message = format!("{head}\r\n\r\nhi\r\n.\r\n");
+        let reply = tokio::task::spawn_blocking(move || {
+            let lines = ["HELO h.test\r\n", "MAIL FROM:<>\r\n", "RCPT TO:<Bob@Example.Test>\r\n", "DATA\r\n", &message];
+            talk(address, &lines).pop().unwrap()
+        });
+        assert!(reply.await.unwrap().starts_with("550 5.6.0"), "{head}");
+    }
+    handle.stop().await;
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stopping_lets_a_message_in_flight_finish() {
     let folder = std::env::temp_dir().join(format!("gatepost-test-{}-stop", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

@@ -221,6 +221,11 @@ impl Outcome {
         self.domain.as_ref().filter(|_| self.verdict == Verdict::Pass)
     }
 
+    /// The domain whose check failed for now, if it did.
+    pub fn undecided(&self) -> Option<&Domain> {
+        self.domain.as_ref().filter(|_| matches!(self.verdict, Verdict::TempError(_)))
+    }
+
     /// The entry for Authentication-Results (RFC 7208 §9.2). The local part is not authenticated and not shown
     /// (RFC 8601 §4).
     pub fn res_info(&self) -> ResInfo {
