@@ -104,3 +104,18 @@ fn failures_of_strangers_do_not_matter() {
     );
     assert_eq!(word(Identifiers { dkim: below(), ..Default::default() }), "temperror");
 }
+
+proptest::proptest! {
+    /// Any text is a record or none; any zone is walked within the limits.
+    #[test]
+    fn nothing_panics_and_walks_end(text in "v=DMARC1; [a-z=;:,!@ ]{0,60}|\\PC{0,40}", labels in proptest::collection::vec("[a-c]", 1..20)) {
+        let _ = Record::parse(&text).map(|record| record.requests());
+        let domain = Domain::parse(&labels.join(".")).unwrap();
+        let mut zone = Zone::new();
+        for name in ["_dmarc.a", "_dmarc.b.a", "_dmarc.c.b.a"] {
+            zone.add(gatepost_dns::Name::parse(name).unwrap(), gatepost_dns::Record::Txt(gatepost_dns::Txt::from_strings([&text])));
+        }
+        let (org, asked) = block_on(org_domain(&zone, &domain, &Limits::default()));
+        proptest::prop_assert!(asked.len() <= 8 && domain.is_or_below(&org.unwrap()));
+    }
+}

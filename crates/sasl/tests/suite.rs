@@ -101,3 +101,16 @@ fn malformed_messages_are_refused() {
     assert!(mechanism("PLAIN", &Policy::default(), false, "n").is_none());
     assert_eq!(format!("{:?}", Secret::new("x")), "Secret(…)");
 }
+
+proptest::proptest! {
+    /// Whatever is sent, nobody is let in without the store's word.
+    #[test]
+    fn no_message_lets_anybody_in(messages in proptest::collection::vec(proptest::prelude::any::<Vec<u8>>(), 0..4)) {
+        for name in ["PLAIN", "LOGIN", "SCRAM-SHA-256"] {
+            let mut server = mechanism(name, &Policy::default(), true, "n").unwrap();
+            for message in &messages {
+                proptest::prop_assert!(!matches!(server.step(Input::Response(message)), Turn::Done(Ok(_))));
+            }
+        }
+    }
+}
