@@ -132,7 +132,7 @@ pub(crate) fn dmarc(request: &Request) -> Result<Value, Error> {
     let outcome = judge(&zone, &authors, &passed);
     let results =
         AuthResults::new("evaluate.invalid").with(spf.res_info()).with_all(dkim.res_infos()).with(outcome.res_info());
-    let mut verdict = dmarc_verdict(&outcome);
+    let mut verdict = dmarc_verdict(&zone, &outcome);
     if let Value::Object(fields) = &mut verdict {
         fields.insert(
             "spf".into(),
@@ -161,14 +161,19 @@ fn direct(request: &Request, dns: &dyn Resolver) -> Result<Value, Error> {
         spf_undecided: domain(&spf).filter(|_| is(&spf, "temperror")),
         dkim_undecided: dkim.iter().filter(|one| is(one, "temperror")).filter_map(domain).collect(),
     };
-    Ok(dmarc_verdict(&judge(dns, &authors, &passed)))
+    Ok(dmarc_verdict(dns, &judge(dns, &authors, &passed)))
 }
 
 fn judge(dns: &dyn Resolver, authors: &Result<Authors, AuthorError>, passed: &Identifiers) -> gatepost_dmarc::Outcome {
     block_on(gatepost_dmarc::check(dns, authors, passed, &gatepost_dmarc::Limits::default(), Preset::Rfc9989))
 }
 
-fn dmarc_verdict(outcome: &gatepost_dmarc::Outcome) -> Value {
+fn dmarc_verdict(dns: &dyn Resolver, outcome: &gatepost_dmarc::Outcome) -> Value {
+    // the judgement asks for the organizational domain only where it matters; the verdict always shows it
+    let org_domain = outcome.org_domain.clone().or_else(|| {
+        let limits = gatepost_dmarc::Limits::default();
+        block_on(gatepost_dmarc::org_domain(dns, outcome.author.as_ref()?, &limits)).0.ok()
+    });
     json!({
         "result": outcome.verdict.word(),
         "header_from": outcome.author.as_ref().map(Domain::as_str),
@@ -176,7 +181,7 @@ fn dmarc_verdict(outcome: &gatepost_dmarc::Outcome) -> Value {
         "effective": outcome.effective.word(),
         "disposition": outcome.disposition.word(),
         "policy_domain": outcome.policy_domain.as_ref().map(Domain::as_str),
-        "org_domain": outcome.org_domain.as_ref().map(Domain::as_str),
+        "org_domain": org_domain.as_ref().map(Domain::as_str),
         "aligned": {"spf": outcome.aligned.spf, "dkim": outcome.aligned.dkim},
         "trail": tree(outcome),
     })

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::request::{Error, Request};
 
-/// Feeds the script as it is cut; each character is one octet.
+/// Feeds the script as it is cut; each character is one octet. One element of `replies` is one reply.
 pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
     let profile = match request.optional_text("mode")? {
         None | Some("mx") => Profile::Mx,
@@ -43,7 +43,8 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
             session.run();
         }
     }
-    let replies: Vec<&str> = session.replies.split_terminator("\r\n").collect();
+    // a reply goes on while its code has a hyphen behind it (RFC 5321 §4.2.1)
+    let replies = grouped(&session.replies, |_, line| line.as_bytes().get(3) != Some(&b'-'));
     Ok(json!({"replies": replies, "messages": session.messages, "closed": session.closed}))
 }
 
@@ -149,7 +150,7 @@ impl Users {
     }
 }
 
-/// Each line of replies is one element; octets of messages are shown as characters up to U+00FF.
+/// One element of `replies` is one reply; octets of messages are shown as characters up to U+00FF.
 pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
     use gatepost_pop3::server as pop3;
     let users = Users(request.pairs("users")?);
@@ -189,8 +190,26 @@ pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
         }
     }
     let text: String = replies.iter().map(|octet| char::from(*octet)).collect();
-    let replies: Vec<&str> = text.split_terminator("\r\n").collect();
+    // our server says so in the first line when more follow, up to a dot (RFC 1939 §3)
+    let more = |first: &str| first.starts_with("+OK") && (first.ends_with(" follow") || first.ends_with(" follows"));
+    let replies = grouped(&text, |first, line| !more(first) || line == ".");
     Ok(json!({"replies": replies, "deleted": deleted, "closed": closed}))
+}
+
+/// One element a reply, its lines joined by CRLF; `ends` is told the first line and the current one.
+fn grouped(text: &str, ends: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    let mut replies = Vec::new();
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.split_terminator("\r\n") {
+        lines.push(line);
+        if ends(lines.first().copied().unwrap_or_default(), line) {
+            replies.push(std::mem::take(&mut lines).join("\r\n"));
+        }
+    }
+    if !lines.is_empty() {
+        replies.push(lines.join("\r\n"));
+    }
+    replies
 }
 
 fn entries(maildrop: &[Vec<u8>]) -> Vec<gatepost_pop3::server::Entry> {
