@@ -10,6 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::name::Name;
+use crate::txt::Txt;
 
 /// Answers DNS questions: all that the policy crates ask of the network.
 ///
@@ -131,37 +132,6 @@ pub struct Mx {
     pub exchange: Name,
 }
 
-/// A TXT record, its character-strings joined without a separator (RFC 7208 §3.3, RFC 6376 §3.6.2.2).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Txt(Arc<[u8]>);
-
-impl Txt {
-    /// Joins character-strings.
-    pub fn from_strings<S: AsRef<[u8]>>(strings: impl IntoIterator<Item = S>) -> Self {
-        let mut joined = Vec::new();
-        for string in strings {
-            joined.extend_from_slice(string.as_ref());
-        }
-        Txt(joined.into())
-    }
-
-    /// The joined octets.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The joined octets as text, where they are UTF-8.
-    pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
-    }
-}
-
-impl fmt::Debug for Txt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Txt(\"{}\")", gatepost_syntax::escape(&self.0))
-    }
-}
-
 /// A TLSA record (RFC 6698 §2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tlsa {
@@ -184,6 +154,16 @@ pub struct Answer {
     pub security: Security,
     /// How long it may be kept.
     pub ttl: Duration,
+}
+
+impl Answer {
+    /// The records; empty when there is none.
+    pub fn records(&self) -> &[Record] {
+        match &self.found {
+            Found::Records(records) => records,
+            Found::NoData | Found::NxDomain => &[],
+        }
+    }
 }
 
 /// Records, or which kind of nothing (RFC 2308 §2).

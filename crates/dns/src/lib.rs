@@ -7,14 +7,16 @@ mod cache;
 mod name;
 mod recorder;
 mod stepper;
+mod txt;
 mod typed;
 mod zone;
 
-pub use answer::{Answer, Found, Lookup, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa, Txt};
+pub use answer::{Answer, Found, Lookup, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa};
 pub use block::block_on;
 pub use cache::{CacheLimits, Cached, Clock};
 pub use name::{Name, NameError};
 pub use recorder::{Asked, Recorder};
 pub use stepper::{Progress, Stepper};
+pub use txt::Txt;
 pub use typed::{Family, Rrset};
 pub use zone::{Zone, ZoneError};

@@ -1,5 +1,6 @@
 //! Owner names of DNS: labels of any octets, unlike [`Domain`].
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,7 +42,13 @@ impl Name {
                 _ => return Err(NameError::LongLabel),
             }
         }
-        Ok(Name(text.to_ascii_lowercase().into()))
+        let lower = !text.bytes().any(|octet| octet.is_ascii_uppercase());
+        Ok(Name(if lower { text.into() } else { text.to_ascii_lowercase().into() }))
+    }
+
+    /// The name without its left-most label; `None` for a single label and the root.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_once('.').map(|(_, rest)| Name(rest.into()))
     }
 
     /// This name with labels in front of it, as in `_dmarc` before `example.org`.
@@ -82,13 +89,19 @@ impl Name {
 
     /// The name as a mail domain, where it is one.
     pub fn to_domain(&self) -> Option<Domain> {
-        Domain::parse(&self.0).ok()
+        Domain::try_from(Arc::clone(&self.0)).ok()
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
 impl From<&Domain> for Name {
     fn from(domain: &Domain) -> Self {
-        Name(domain.as_str().into())
+        Name(domain.into())
     }
 }
 

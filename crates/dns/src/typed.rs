@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::answer::{Found, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa, Txt};
+use crate::answer::{Found, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa};
 use crate::name::Name;
+use crate::txt::Txt;
 
 /// The records of one type; empty when there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,10 +99,7 @@ impl dyn Resolver + '_ {
     ) -> Result<Rrset<T>, LookupError> {
         let question = Question::new(name.clone(), kind);
         let answer = self.lookup(&question).await?;
-        let records = match &answer.found {
-            Found::Records(records) => records.iter().filter_map(pick).collect(),
-            Found::NoData | Found::NxDomain => Vec::new(),
-        };
+        let records = answer.records().iter().filter_map(pick).collect();
         let nxdomain = answer.found == Found::NxDomain;
         Ok(Rrset { records, nxdomain, security: answer.security, ttl: answer.ttl })
     }

@@ -68,6 +68,9 @@ impl Domain {
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         let text = text.strip_suffix('.').unwrap_or(text);
         if text.is_ascii() {
+            if !text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+                return check(text).map(|()| Domain(text.into()));
+            }
             let lower = text.to_ascii_lowercase();
             return check(&lower).map(|()| Domain(lower.into()));
         }
@@ -142,6 +145,25 @@ fn check_label(label: &str, at: usize) -> Result<(), DomainError> {
         return Err(DomainError::Hyphen { at });
     }
     Ok(())
+}
+
+/// Shares the text.
+impl From<&Domain> for Arc<str> {
+    fn from(domain: &Domain) -> Self {
+        Arc::clone(&domain.0)
+    }
+}
+
+/// Shares the text where it is a domain as it stands.
+impl TryFrom<Arc<str>> for Domain {
+    type Error = DomainError;
+    fn try_from(text: Arc<str>) -> Result<Self, DomainError> {
+        let as_it_stands = |octet: u8| octet.is_ascii() && !octet.is_ascii_uppercase();
+        if text.ends_with('.') || !text.bytes().all(as_it_stands) {
+            return Domain::parse(&text);
+        }
+        check(&text).map(|()| Domain(text))
+    }
 }
 
 impl FromStr for Domain {

@@ -1,0 +1,210 @@
+//! DNS data in memory: a resolver for tests, demos and offline evaluation.
+
+#[cfg(feature = "json")]
+mod json;
+mod text;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::answer::{Answer, Found, Lookup, LookupError, Question, Record, RecordType, Resolver, Security};
+use crate::name::{Name, NameError};
+
+/// Names with their records, and names that fail on purpose.
+///
+/// A name that is absent and has nothing below it does not exist (NXDOMAIN); one without the asked type has no data.
+/// `*.example` answers for names below `example` that do not exist (RFC 4592). Aliases are followed.
+///
+/// The text form has one record a line, `;` begins a comment:
+///
+/// ```
+/// use gatepost_dns::Zone;
+/// let zone = Zone::parse(r#"
+/// example.org.        TXT  "v=spf1 mx -all"
+/// example.org.        MX   10 mx.example.org.
+/// mx.example.org.     A    192.0.2.1
+/// flaky.example.org.  TXT  !TIMEOUT        ; also !SERVFAIL, !BOGUS, and * for every type
+/// "#).unwrap();
+/// assert_eq!(Zone::parse(&zone.to_string()).unwrap(), zone);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Zone {
+    names: HashMap<Name, Entry>,
+    /// Every name that has another one below it (RFC 8020).
+    above: HashSet<Name>,
+    wildcards: bool,
+    secure: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Entry {
+    records: BTreeMap<RecordType, Arc<[Record]>>,
+    /// `None` is every type.
+    failures: Vec<(Option<RecordType>, LookupError)>,
+}
+
+/// Why a zone can not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ZoneError {
+    /// The text is not JSON.
+    #[error("not JSON: line {line}, column {column}")]
+    Json {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// A value of the JSON object has another shape than the format wants.
+    #[error("at `{name}`: expected {expected}")]
+    Shape {
+        /// The owner name, escaped.
+        name: String,
+        /// What should stand there.
+        expected: &'static str,
+    },
+    /// A name is malformed.
+    #[error("at `{name}`: {error}")]
+    Name {
+        /// The name, escaped.
+        name: String,
+        /// What is wrong with it.
+        error: NameError,
+    },
+    /// A line of the text form is malformed.
+    #[error("line {line}: expected {expected}")]
+    Line {
+        /// Line, from 1.
+        line: usize,
+        /// What should stand there.
+        expected: &'static str,
+    },
+}
+
+const TTL: Duration = Duration::from_secs(300);
+/// How many aliases are followed.
+const ALIASES: usize = 8;
+
+impl Zone {
+    /// A zone in which no name exists.
+    pub fn new() -> Self {
+        Zone::default()
+    }
+
+    /// Adds a record.
+    pub fn add(&mut self, name: Name, record: Record) -> &mut Self {
+        self.add_all(name, record.kind(), vec![record])
+    }
+
+    /// Adds records of one type to those that the name has. Cheaper than one at a time.
+    fn add_all(&mut self, name: Name, kind: RecordType, records: Vec<Record>) -> &mut Self {
+        let entry = self.entry_mut(name);
+        if !records.is_empty() {
+            let before = entry.records.get(&kind).map(|records| records.to_vec()).unwrap_or_default();
+            entry.records.insert(kind, [before, records].concat().into());
+        }
+        self
+    }
+
+    /// Makes questions for a name fail; `None` is every type.
+    pub fn fail(&mut self, name: Name, kind: Option<RecordType>, error: LookupError) -> &mut Self {
+        self.entry_mut(name).failures.push((kind, error));
+        self
+    }
+
+    /// Makes a name exist, whether it has records or not.
+    pub fn touch(&mut self, name: Name) -> &mut Self {
+        self.entry_mut(name);
+        self
+    }
+
+    /// Marks all answers as proved by DNSSEC.
+    pub fn secure(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
+    }
+
+    fn find(&self, question: &Question) -> Result<Answer, LookupError> {
+        let mut name = &question.name;
+        for _ in 0..=ALIASES {
+            let Some(entry) = self.entry(name) else {
+                return Ok(self.answer(self.nothing(name)));
+            };
+            // records that are given win over a failure of every type
+            let given = entry.records.get(&question.kind);
+            let fails = |kind: &Option<RecordType>| kind.map_or(given.is_none(), |kind| kind == question.kind);
+            let failed = entry.failures.iter().find(|(kind, _)| fails(kind));
+            if let Some((_, error)) = failed {
+                return Err(*error);
+            }
+            if let Some(records) = given {
+                return Ok(self.answer(Found::Records(Arc::clone(records))));
+            }
+            match entry.records.get(&RecordType::Cname).map(|aliases| &**aliases) {
+                Some([Record::Cname(target), ..]) => name = target,
+                _ => return Ok(self.answer(Found::NoData)),
+            }
+        }
+        Err(LookupError::Malformed)
+    }
+
+    fn answer(&self, found: Found) -> Answer {
+        let security = if self.secure { Security::Secure } else { Security::Insecure };
+        Answer { found, security, ttl: TTL }
+    }
+
+    /// The entry of a name, or the wildcard's of its closest encloser (RFC 4592 §3.3.1).
+    fn entry(&self, name: &Name) -> Option<&Entry> {
+        let found = self.names.get(name);
+        if found.is_some() || !self.wildcards || self.above.contains(name) {
+            return found;
+        }
+        let mut above = name.as_str();
+        while let Some((_, rest)) = above.split_once('.') {
+            if let Some(entry) = self.names.get(format!("*.{rest}").as_str()) {
+                return Some(entry);
+            }
+            if self.names.contains_key(rest) || self.above.contains(rest) {
+                return None;
+            }
+            above = rest;
+        }
+        None
+    }
+
+    fn entry_mut(&mut self, name: Name) -> &mut Entry {
+        self.wildcards |= name.as_str().starts_with("*.");
+        let mut below = name.parent();
+        while let Some(parent) = below.take_if(|parent| !self.above.contains(parent)) {
+            below = parent.parent();
+            self.above.insert(parent);
+        }
+        self.names.entry(name).or_default()
+    }
+
+    fn nothing(&self, name: &Name) -> Found {
+        if self.above.contains(name) { Found::NoData } else { Found::NxDomain }
+    }
+}
+
+impl Resolver for Zone {
+    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
+        Box::pin(std::future::ready(self.find(question)))
+    }
+}
+
+fn name_of(text: &str) -> Result<Name, ZoneError> {
+    Name::parse(text).map_err(|error| ZoneError::Name { name: gatepost_syntax::escape(text), error })
+}
+
+fn failure(word: &str) -> Option<LookupError> {
+    match word {
+        "TIMEOUT" => Some(LookupError::Timeout),
+        "SERVFAIL" => Some(LookupError::ServerFailure),
+        "BOGUS" => Some(LookupError::Bogus),
+        _ => None,
+    }
+}
