@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// SPF, DKIM and DMARC of a message that arrives in small chunks.
-async fn judge(dns: &dyn Resolver, query: &Query, message: &[u8]) -> Result<(AuthResults, Outline), HeaderError> {
+async fn judge(dns: &dyn Resolver, query: &Query<'_>, message: &[u8]) -> Result<(AuthResults, Outline), HeaderError> {
     let (headers, body) = HeaderBlock::parse(message, &HeaderLimits::default())?;
     let headers = Arc::new(headers);
     let mut verifier = Verifier::new(Arc::clone(&headers), &gatepost_dkim::Limits::default());

@@ -21,7 +21,7 @@ pub(crate) fn spf(request: &Request) -> Result<Value, Error> {
         "result": outcome.verdict.word(),
         "domain": outcome.domain.as_ref().map(Domain::as_str),
         "explanation": outcome.explanation,
-        "mechanism": outcome.mechanism,
+        "mechanism": outcome.mechanism(),
         "terms": outcome.terms,
         "voids": outcome.voids,
         "reason": outcome.reason(),
@@ -30,7 +30,7 @@ pub(crate) fn spf(request: &Request) -> Result<Value, Error> {
     }))
 }
 
-fn spf_query(request: &Request) -> Result<Query, Error> {
+fn spf_query(request: &Request) -> Result<Query<'_>, Error> {
     let query = Query::mail_from(request.ip()?, request.text("mail_from")?, request.text("helo")?).at(request.now()?);
     Ok(match request.optional_text("receiver")? {
         Some(receiver) => query.receiver(receiver),

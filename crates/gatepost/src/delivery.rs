@@ -60,7 +60,7 @@ impl Shared {
             let stripped = strip(&message.inbound.headers, &[shared.hostname.as_str()]);
             let mut top = trace::return_path(&from);
             top.push_str(&message.inbound.results().to_field());
-            top.push_str(&message.inbound.received_spf());
+            top.push_str(message.inbound.received_spf());
             top.push_str(&message.received);
             for recipient in &recipients {
                 let head = top.as_bytes().chain(stripped.headers.as_slice()).chain(&b"\r\n"[..]);

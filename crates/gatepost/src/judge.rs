@@ -119,7 +119,9 @@ impl Judge {
         let spf_query = Query::mail_from(envelope.ip, &envelope.mail_from, &envelope.helo)
             .receiver(&self.authserv_id)
             .at(envelope.now);
-        let spf = gatepost_spf::check(dns, &spf_query, &self.limits.spf).await;
+        let gatepost_spf::Both { helo, mail_from: spf } =
+            gatepost_spf::check_both(dns, &spf_query, &self.limits.spf).await;
+        let received_spf = spf.received_spf(&spf_query);
         let dkim = verifier.finish().results(dns, envelope.now).await;
         let authors = author::authors(&headers);
         let passed = Identifiers {
@@ -129,7 +131,7 @@ impl Judge {
             dkim_undecided: dkim.undecided(),
         };
         let dmarc = gatepost_dmarc::check(dns, &authors, &passed, &self.limits.dmarc, self.preset).await;
-        Ok(Inbound { authserv_id: self.authserv_id.clone(), auth: None, spf, spf_query, dkim, dmarc, headers })
+        Ok(Inbound { authserv_id: self.authserv_id.clone(), auth: None, helo, spf, received_spf, dkim, dmarc, headers })
     }
 }
 
@@ -184,9 +186,11 @@ impl Judging {
 pub struct Inbound {
     authserv_id: String,
     auth: Option<ResInfo>,
+    /// SPF of the HELO name.
+    pub helo: gatepost_spf::Outcome,
     /// SPF of the reverse-path.
     pub spf: gatepost_spf::Outcome,
-    spf_query: Query,
+    received_spf: String,
     /// DKIM of all signatures.
     pub dkim: gatepost_dkim::Outcome,
     /// DMARC of the author domain.
@@ -213,13 +217,14 @@ impl Inbound {
         AuthResults::new(&self.authserv_id)
             .with_all(self.auth.clone())
             .with(self.spf.res_info())
+            .with(self.helo.res_info())
             .with_all(self.dkim.res_infos())
             .with(self.dmarc.res_info())
     }
 
     /// The Received-SPF field with its CRLF.
-    pub fn received_spf(&self) -> String {
-        self.spf.received_spf(&self.spf_query)
+    pub fn received_spf(&self) -> &str {
+        &self.received_spf
     }
 }
 
@@ -227,6 +232,11 @@ impl Explain for Inbound {
     fn explain(&self) -> Outline {
         let words = (self.spf.verdict.word(), self.dkim.word(), self.dmarc.verdict.word());
         let line = format!("spf={} dkim={} dmarc={}", words.0, words.1, words.2);
-        Outline::new(line).children([self.spf.explain(), self.dkim.explain(), self.dmarc.explain()])
+        Outline::new(line).children([
+            self.helo.explain(),
+            self.spf.explain(),
+            self.dkim.explain(),
+            self.dmarc.explain(),
+        ])
     }
 }

@@ -2,7 +2,9 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod ahead;
 mod check;
+mod evaluation;
 mod explanation;
 pub mod lint;
 mod lookups;
@@ -10,8 +12,10 @@ mod macros;
 mod outcome;
 mod query;
 pub mod record;
+mod trail;
 
-pub use check::check;
+pub use check::{Both, check, check_both};
 pub use macros::MacroString;
-pub use outcome::{Outcome, PermError, Scope, Step, TempError, Verdict};
+pub use outcome::{Outcome, PermError, Scope, TempError, Verdict};
 pub use query::{Limits, Query};
+pub use trail::{Place, Step, Trail, Tried};

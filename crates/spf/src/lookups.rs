@@ -1,29 +1,33 @@
 //! Questions of an evaluation, each noted in its trail, and the names of the client (RFC 7208 §5.5, §7.3).
 
-use std::future::Future;
-use std::net::IpAddr;
-use std::pin::Pin;
-
-use gatepost_dns::{Family, LookupError, Name, Question, RecordType, Resolver, Rrset};
+use gatepost_dns::{Answer, Family, Name, Question, Record as DnsRecord, RecordType};
 use gatepost_syntax::Domain;
 
-use crate::check::{Evaluation, is_or_below};
-use crate::outcome::{Step, TempError};
-
-type Asking<'q, T> = Pin<Box<dyn Future<Output = Result<Rrset<T>, LookupError>> + Send + 'q>>;
+use crate::address::in_network;
+use crate::evaluation::{Evaluation, Level, addresses, is_or_below};
+use crate::outcome::TempError;
+use crate::record::{Mechanism, Record};
 
 impl Evaluation<'_> {
     /// Names of the client that lead back to it (RFC 7208 §5.5): errors skip a name, names beyond the limit are ignored.
     pub(crate) async fn validated_names(&mut self, depth: usize) -> Vec<Name> {
-        let reverse = Name::for_reverse(self.query.ip);
         let ip = self.query.ip;
-        let Ok(names) = self.ask(&reverse, RecordType::Ptr, depth, |dns, _| Box::pin(dns.ptr(ip))).await else {
+        let Ok(answer) = self.ask(&Name::for_reverse(ip), RecordType::Ptr, depth).await else {
             return Vec::new();
         };
+        let names = || {
+            answer.records().iter().take(self.limits.ptr_names).filter_map(|record| match record {
+                DnsRecord::Ptr(name) => Some(name.clone()),
+                _ => None,
+            })
+        };
+        let names: Vec<Name> = names().collect();
+        let kind = Family::of(ip).record_type();
+        names.iter().for_each(|name| self.prefetch(name.clone(), kind));
         let mut validated = Vec::new();
-        for name in names.records.into_iter().take(self.limits.ptr_names) {
-            let addresses = self.addresses(&name, Family::of(ip), depth).await;
-            if addresses.is_ok_and(|found| found.records.contains(&ip)) {
+        for name in names {
+            let found = self.ask(&name, kind, depth).await;
+            if found.is_ok_and(|answer| addresses(&answer).any(|address| address == ip)) {
                 validated.push(name);
             }
         }
@@ -39,27 +43,56 @@ impl Evaluation<'_> {
         best.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned())
     }
 
-    pub(crate) async fn addresses(
-        &mut self,
-        name: &Name,
-        family: Family,
-        depth: usize,
-    ) -> Result<Rrset<IpAddr>, TempError> {
-        self.ask(name, family.record_type(), depth, move |dns, name| Box::pin(dns.addresses(name, family))).await
+    /// Asks and notes it in the trail.
+    pub(crate) async fn ask(&mut self, name: &Name, kind: RecordType, depth: usize) -> Result<Answer, TempError> {
+        let question = Question::new(name.clone(), kind);
+        let answer = match &mut self.ahead {
+            None => self.dns.lookup(&question).await,
+            Some(ahead) => ahead.answer(&question).await,
+        };
+        let result = answer.clone().map_err(|error| TempError { question: question.clone(), error });
+        self.trail.asked(depth, question, answer);
+        result
     }
 
-    /// Asks and notes it in the trail.
-    pub(crate) async fn ask<T>(
-        &mut self,
-        name: &Name,
-        kind: RecordType,
-        depth: usize,
-        lookup: impl for<'q> FnOnce(&'q dyn Resolver, &'q Name) -> Asking<'q, T>,
-    ) -> Result<Rrset<T>, TempError> {
-        let answer = lookup(self.dns, name).await;
-        let question = Question::new(name.clone(), kind);
-        let count = answer.as_ref().map(|found| found.records.len()).map_err(|error| *error);
-        self.trail.push(Step::Asked { depth, question: question.clone(), answer: count });
-        answer.map_err(|error| TempError { question, error })
+    /// Begins to ask what will be needed, if it may.
+    pub(crate) fn prefetch(&mut self, name: Name, kind: RecordType) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.ask(Question::new(name, kind));
+        }
+    }
+
+    /// Begins to ask what the terms of a record will ask, as far as the budget goes and no term before surely decides.
+    pub(crate) fn look_ahead(&mut self, record: &Record, level: Level<'_>) {
+        if self.ahead.is_none() {
+            return;
+        }
+        let mut left = self.limits.terms.saturating_sub(self.terms);
+        for directive in &record.directives {
+            let kind = match &directive.mechanism {
+                Mechanism::All => return,
+                Mechanism::Ip(network, length) if in_network(self.query.ip, *network, *length) => return,
+                Mechanism::Ip(..) => continue,
+                Mechanism::Include(_) => RecordType::Txt,
+                Mechanism::A(..) => Family::of(self.query.ip).record_type(),
+                Mechanism::Mx(..) => RecordType::Mx,
+                Mechanism::Ptr(_) => RecordType::Ptr,
+                Mechanism::Exists(_) => RecordType::A,
+            };
+            if left == 0 {
+                return;
+            }
+            left -= 1;
+            let name = match directive.mechanism.spec() {
+                _ if kind == RecordType::Ptr => Some(Name::for_reverse(self.query.ip)),
+                None => Some(Name::from(level.domain)),
+                // %{p} takes questions of its own
+                Some(spec) if spec.uses("p") => None,
+                Some(spec) => spec.expand_to_name(&self.values(level.domain, "")),
+            };
+            if let Some(name) = name {
+                self.prefetch(name, kind);
+            }
+        }
     }
 }

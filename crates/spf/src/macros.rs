@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::UNIX_EPOCH;
 
+use gatepost_dns::Name;
 use gatepost_syntax::Domain;
 
 use crate::query::Query;
@@ -13,8 +14,10 @@ use crate::record::RecordError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MacroString {
     parts: Vec<Part>,
-    /// As written, for trails.
-    text: String,
+    /// As written.
+    text: Box<str>,
+    /// The name that it always expands to, where there is no macro in it.
+    fixed: Option<Name>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +66,20 @@ impl MacroString {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok(MacroString { parts, text: text.to_owned() })
+        Ok(MacroString { parts, text: text.into(), fixed: None })
     }
 
     /// Reads a domain-spec: a macro-string that ends in a macro or a top label (RFC 7208 §7.1).
     pub(crate) fn parse_domain_spec(text: &str, at: usize) -> Result<Self, RecordError> {
-        let parsed = Self::parse(text, at, Place::Record)?;
+        let mut parsed = Self::parse(text, at, Place::Record)?;
         let ends_in_macro = matches!(parsed.parts.last(), Some(Part::Macro(_)));
-        if ends_in_macro || ends_in_top_label(text) { Ok(parsed) } else { Err(RecordError::DomainSpec { at }) }
+        if !ends_in_macro && !ends_in_top_label(text) {
+            return Err(RecordError::DomainSpec { at });
+        }
+        if let [Part::Literal(literal)] = parsed.parts.as_slice() {
+            parsed.fixed = name_of(literal);
+        }
+        Ok(parsed)
     }
 
     /// The macro-string as written.
@@ -80,6 +89,18 @@ impl MacroString {
 
     pub(crate) fn uses(&self, letters: &str) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Macro(m) if letters.contains(m.letter)))
+    }
+
+    /// The name that a domain-spec becomes (RFC 7208 §7.3); `None` if it becomes none, or if it needs a local part that
+    /// is not ASCII (RFC 8616 §4).
+    pub(crate) fn expand_to_name(&self, values: &Values<'_>) -> Option<Name> {
+        if self.fixed.is_some() {
+            return self.fixed.clone();
+        }
+        if self.uses("sl") && !values.query.local.is_ascii() {
+            return None;
+        }
+        name_of(&self.expand(values))
     }
 
     pub(crate) fn expand(&self, values: &Values<'_>) -> String {
@@ -92,6 +113,15 @@ impl MacroString {
         }
         out
     }
+}
+
+/// RFC 7208 §7.3: a name of more than 253 octets loses labels on the left until it fits.
+fn name_of(text: &str) -> Option<Name> {
+    let mut text = text.strip_suffix('.').unwrap_or(text);
+    while text.len() > 253 {
+        text = text.split_once('.')?.1;
+    }
+    Name::parse(text).ok().filter(|name| !name.is_root())
 }
 
 /// `%%`, `%_`, `%-` or `%{…}`; returns what follows it.
@@ -164,7 +194,7 @@ fn ends_in_top_label(text: &str) -> bool {
 
 /// What macros stand for in one evaluation.
 pub(crate) struct Values<'a> {
-    pub(crate) query: &'a Query,
+    pub(crate) query: &'a Query<'a>,
     /// The sender's domain as A-labels where it is a domain.
     pub(crate) sender_domain: &'a str,
     /// `%{d}`
@@ -199,14 +229,14 @@ impl Macro {
         let query = values.query;
         match self.letter {
             's' => format!("{}@{}", query.local, values.sender_domain),
-            'l' => query.local.clone(),
+            'l' => query.local.to_owned(),
             'o' => values.sender_domain.to_owned(),
             'd' => values.domain.to_string(),
             'i' => dotted(query.ip),
             'p' => values.validated.to_owned(),
-            'h' => query.helo.clone(),
+            'h' => query.helo.to_owned(),
             'c' => query.ip.to_string(),
-            'r' => query.receiver.clone(),
+            'r' => query.receiver.to_owned(),
             't' => query.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string(),
             _ => if query.ip.is_ipv4() { "in-addr" } else { "ip6" }.to_owned(),
         }

@@ -1,14 +1,14 @@
 //! What an evaluation found, and why.
 
-use std::ops::Range;
-
-use gatepost_dns::{LookupError, Question};
+use gatepost_dns::{LookupError, Name, Question};
 use gatepost_results::{Cite, Explain, Outline, ResInfo, trace};
-use gatepost_syntax::{Domain, escape};
+use gatepost_syntax::Domain;
 use thiserror::Error;
 
+use crate::evaluation::Decided;
 use crate::query::{Limits, Query};
 use crate::record::RecordError;
+use crate::trail::{Place, Trail};
 
 /// Which identity was checked (RFC 7208 §2.3, §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,9 +75,6 @@ pub enum PermError {
         /// What is wrong.
         error: RecordError,
     },
-    /// A record that is not ASCII (RFC 7208 §3.1).
-    #[error("the record of {0} is not ASCII")]
-    NotAscii(Domain),
     /// A record longer than [`Limits::record_bytes`].
     #[error("the record of {0} is too long")]
     Long(Domain),
@@ -90,10 +87,18 @@ pub enum PermError {
         count: usize,
     },
     /// The target of include or redirect has no record (RFC 7208 §5.2, §6.1).
-    #[error("`{term}` leads to no record")]
-    NoTarget {
-        /// The term, escaped.
-        term: String,
+    #[error("{name} has no SPF record")]
+    NoRecord {
+        /// The target.
+        name: Name,
+        /// Whether `redirect` or a directive led there.
+        by: Place,
+    },
+    /// The target of include or redirect is no domain name (RFC 7208 §4.3, §5.2, §6.1).
+    #[error("the term at byte {at} leads to no domain name")]
+    NoName {
+        /// Where the term begins in its record.
+        at: usize,
     },
     /// More terms that cause look-ups than [`Limits::terms`].
     #[error("more than {limit} terms that cause DNS look-ups")]
@@ -120,75 +125,14 @@ impl PermError {
         Cite::new(
             7208,
             match self {
+                PermError::Record { error: RecordError::NotAscii { .. }, .. } | PermError::Long(_) => "3.1",
+                PermError::NoRecord { by: Place::Redirect, .. } => "6.1",
                 PermError::Record { .. } => "4.6",
-                PermError::NotAscii(_) | PermError::Long(_) => "3.1",
                 PermError::Several { .. } => "4.5",
-                PermError::NoTarget { .. } => "5.2",
+                PermError::NoRecord { .. } | PermError::NoName { .. } => "5.2",
                 PermError::Terms { .. } | PermError::Voids { .. } | PermError::MxNames { .. } => "4.6.4",
             },
         )
-    }
-}
-
-/// One step of an evaluation; `depth` counts the includes and redirects around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// A record was found.
-    Record {
-        /// Nesting.
-        depth: usize,
-        /// Whose record.
-        domain: Domain,
-        /// The record.
-        text: String,
-    },
-    /// A question was asked.
-    Asked {
-        /// Nesting.
-        depth: usize,
-        /// What.
-        question: Question,
-        /// How many records came, or why none.
-        answer: Result<usize, LookupError>,
-    },
-    /// A term was tried.
-    Term {
-        /// Nesting.
-        depth: usize,
-        /// The term as written.
-        term: String,
-        /// Where it stands in its record, in bytes.
-        span: Range<usize>,
-        /// Whether it matched.
-        matched: bool,
-        /// The rule.
-        cite: Cite,
-    },
-}
-
-impl Step {
-    fn depth(&self) -> usize {
-        match self {
-            Step::Record { depth, .. } | Step::Asked { depth, .. } | Step::Term { depth, .. } => *depth,
-        }
-    }
-
-    fn outline(&self) -> Outline {
-        match self {
-            Step::Record { domain, text, .. } => {
-                Outline::new(format!("{domain}: \"{}\"", escape(text))).cite(7208, "4.5")
-            }
-            Step::Asked { question, answer: Ok(count), .. } => {
-                Outline::new(format!("{question} → {count} record{}", if *count == 1 { "" } else { "s" }))
-            }
-            Step::Asked { question, answer: Err(error), .. } => Outline::new(format!("{question} → {error}")),
-            Step::Term { term, span, matched, cite, .. } => {
-                let matched = if *matched { "matches" } else { "does not match" };
-                let line = format!("{} (octets {}–{}) {matched}", escape(term), span.start, span.end).replace('–', "-");
-                Outline { cite: Some(*cite), ..Outline::new(line) }
-            }
-        }
     }
 }
 
@@ -203,27 +147,38 @@ pub struct Outcome {
     pub domain: Option<Domain>,
     /// The domain's explanation of a fail: one line of printable ASCII, bounded; still a stranger's words.
     pub explanation: Option<String>,
-    /// The mechanism that decided, `default` if none matched.
-    pub mechanism: Option<String>,
+    pub(crate) decided: Decided,
     /// How many terms caused look-ups.
     pub terms: u32,
     /// How many look-ups found nothing.
     pub voids: u32,
     /// What was done, in order.
-    pub trail: Vec<Step>,
+    pub trail: Trail,
     /// The bounds it ran under.
     pub limits: Limits,
+    /// Whether another identity of the same domain may have another outcome.
+    pub(crate) uses_sender: bool,
 }
 
 impl Outcome {
-    /// The domain that passed, if one did.
+    /// The domain that DMARC may use. A HELO name that passed is none (RFC 9989 §4.4.2).
     pub fn passed(&self) -> Option<&Domain> {
-        self.domain.as_ref().filter(|_| self.verdict == Verdict::Pass)
+        self.domain.as_ref().filter(|_| self.verdict == Verdict::Pass && self.scope == Scope::MailFrom)
     }
 
-    /// The domain whose check failed for now, if it did.
+    /// The domain that DMARC might have used, had DNS not failed for now.
     pub fn undecided(&self) -> Option<&Domain> {
-        self.domain.as_ref().filter(|_| matches!(self.verdict, Verdict::TempError(_)))
+        let undecided = matches!(self.verdict, Verdict::TempError(_)) && self.scope == Scope::MailFrom;
+        self.domain.as_ref().filter(|_| undecided)
+    }
+
+    /// The term that decided, as written; `default` if none matched.
+    pub fn mechanism(&self) -> Option<&str> {
+        match self.decided {
+            Decided::Nothing => None,
+            Decided::Default => Some("default"),
+            Decided::Term(step) => self.trail.steps().get(step).and_then(|step| self.trail.term(step)).map(|t| t.text),
+        }
     }
 
     /// The entry for Authentication-Results (RFC 7208 §9.2). The local part is not authenticated and not shown
@@ -254,7 +209,7 @@ impl Outcome {
     }
 
     /// The Received-SPF field with its CRLF (RFC 7208 §9.1).
-    pub fn received_spf(&self, query: &Query) -> String {
+    pub fn received_spf(&self, query: &Query<'_>) -> String {
         let domain = self.domain.as_ref().map_or("the sender", Domain::as_str);
         let ip = query.ip.to_string();
         let comment = match &self.verdict {
@@ -265,14 +220,14 @@ impl Outcome {
             verdict => format!("{}: {} for {domain} and {ip}", query.receiver, verdict.word()),
         };
         let envelope_from = format!("{}@{}", query.local, query.sender_domain);
-        let mut pairs = vec![("receiver", query.receiver.as_str()), ("client-ip", &ip), ("helo", &query.helo)];
+        let mut pairs = vec![("receiver", query.receiver), ("client-ip", &ip), ("helo", query.helo)];
         if self.scope == Scope::MailFrom {
             pairs.push(("envelope-from", &envelope_from));
         }
         pairs.push(("identity", if self.scope == Scope::MailFrom { "mailfrom" } else { "helo" }));
         let problem = self.reason();
         pairs.extend(problem.as_deref().map(|problem| ("problem", problem)));
-        pairs.extend(self.mechanism.as_deref().map(|mechanism| ("mechanism", mechanism)));
+        pairs.extend(self.mechanism().map(|mechanism| ("mechanism", mechanism)));
         trace::received_spf(self.verdict.word(), &comment, &pairs)
     }
 }
@@ -282,8 +237,7 @@ impl Explain for Outcome {
         let scope = if self.scope == Scope::MailFrom { "smtp.mailfrom" } else { "smtp.helo" };
         let domain = self.domain.as_ref().map_or("(no domain to check)", Domain::as_str);
         let root = Outline::new(format!("spf={} {scope}={domain}", self.verdict.word()));
-        let mut steps = self.trail.iter().peekable();
-        let mut children = nested(&mut steps, 0);
+        let mut children = self.trail.outline();
         children.push(match &self.verdict {
             Verdict::PermError(error) => Outline { cite: Some(error.cite()), ..Outline::new(error.to_string()) },
             Verdict::TempError(error) => Outline::new(error.to_string()).cite(7208, "4.4"),
@@ -296,25 +250,4 @@ impl Explain for Outcome {
         });
         root.children(children)
     }
-}
-
-/// Deeper steps become children of the step before them.
-fn nested<'a>(steps: &mut std::iter::Peekable<std::slice::Iter<'a, Step>>, depth: usize) -> Vec<Outline> {
-    let mut lines: Vec<Outline> = Vec::new();
-    while let Some(step) = steps.peek() {
-        if step.depth() < depth {
-            break;
-        }
-        if step.depth() > depth {
-            let children = nested(steps, depth + 1);
-            match lines.last_mut() {
-                Some(last) => last.children.extend(children),
-                None => lines.extend(children),
-            }
-            continue;
-        }
-        lines.push(step.outline());
-        steps.next();
-    }
-    lines
 }

@@ -9,22 +9,22 @@ use crate::outcome::Scope;
 
 /// One evaluation: which client, which identity (RFC 7208 §2).
 #[derive(Clone, Debug)]
-pub struct Query {
+pub struct Query<'a> {
     pub(crate) ip: IpAddr,
     pub(crate) scope: Scope,
     /// The sender's local part; `postmaster` where there is none (RFC 7208 §4.3).
-    pub(crate) local: String,
+    pub(crate) local: &'a str,
     /// The sender's domain as it came.
-    pub(crate) sender_domain: String,
-    pub(crate) helo: String,
-    pub(crate) receiver: String,
+    pub(crate) sender_domain: &'a str,
+    pub(crate) helo: &'a str,
+    pub(crate) receiver: &'a str,
     pub(crate) now: SystemTime,
 }
 
-impl Query {
+impl<'a> Query<'a> {
     /// The MAIL FROM identity. An empty `mail_from` is the null reverse-path, for which `postmaster` at the HELO name
     /// is checked (RFC 7208 §2.4).
-    pub fn mail_from(ip: IpAddr, mail_from: &str, helo: &str) -> Self {
+    pub fn mail_from(ip: IpAddr, mail_from: &'a str, helo: &'a str) -> Self {
         let mail_from = mail_from.strip_prefix('<').and_then(|m| m.strip_suffix('>')).unwrap_or(mail_from);
         let (local, domain) = match mail_from.rsplit_once('@') {
             _ if mail_from.is_empty() => ("", helo),
@@ -35,22 +35,27 @@ impl Query {
     }
 
     /// The HELO identity (RFC 7208 §2.3). DMARC never uses its result.
-    pub fn helo(ip: IpAddr, helo: &str) -> Self {
+    pub fn helo(ip: IpAddr, helo: &'a str) -> Self {
         Self::new(ip, "", helo, helo)
     }
 
-    fn new(ip: IpAddr, local: &str, domain: &str, helo: &str) -> Self {
+    /// The same session's HELO identity.
+    #[must_use]
+    pub fn helo_identity(&self) -> Self {
+        Query { receiver: self.receiver, now: self.now, ..Self::helo(self.ip, self.helo) }
+    }
+
+    fn new(ip: IpAddr, local: &'a str, domain: &'a str, helo: &'a str) -> Self {
         // RFC 7208 §5: an IPv4-mapped IPv6 address is treated as IPv4
         let ip = ip.to_canonical();
-        let local = if local.is_empty() { "postmaster" } else { local }.to_owned();
-        let (sender_domain, helo) = (domain.to_owned(), helo.to_owned());
-        Query { ip, scope: Scope::Helo, local, sender_domain, helo, receiver: "unknown".into(), now: UNIX_EPOCH }
+        let local = if local.is_empty() { "postmaster" } else { local };
+        Query { ip, scope: Scope::Helo, local, sender_domain: domain, helo, receiver: "unknown", now: UNIX_EPOCH }
     }
 
     /// Who checks, for `%{r}` in explanations; `unknown` by default.
     #[must_use]
-    pub fn receiver(mut self, receiver: &str) -> Self {
-        self.receiver = receiver.to_owned();
+    pub fn receiver(mut self, receiver: &'a str) -> Self {
+        self.receiver = receiver;
         self
     }
 
@@ -63,12 +68,12 @@ impl Query {
 
     /// The domain to check, unless it is malformed, an address literal or a single label (RFC 7208 §4.3).
     pub(crate) fn domain(&self) -> Option<Domain> {
-        Domain::parse(&self.sender_domain).ok().filter(|domain| domain.label_count() > 1)
+        Domain::parse(self.sender_domain).ok().filter(|domain| domain.label_count() > 1)
     }
 }
 
 /// Bounds of an evaluation (RFC 7208 §4.6.4). The time limit is the caller's: drop the future.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Terms that cause DNS look-ups, over all records (default 10).
@@ -83,10 +88,21 @@ pub struct Limits {
     pub record_bytes: usize,
     /// Octets of an explanation after expansion; the rest is cut (default 400).
     pub explanation_bytes: usize,
+    /// How many questions of a record may be asked before their term is reached (default 0: one after the other).
+    /// Saves round trips and may ask in vain; the outcome, its trail and its counts are the same.
+    pub ahead: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { terms: 10, voids: 2, mx_names: 10, ptr_names: 10, record_bytes: 16 << 10, explanation_bytes: 400 }
+        Limits {
+            terms: 10,
+            voids: 2,
+            mx_names: 10,
+            ptr_names: 10,
+            record_bytes: 16 << 10,
+            explanation_bytes: 400,
+            ahead: 0,
+        }
     }
 }

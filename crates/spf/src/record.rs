@@ -11,6 +11,7 @@ use crate::macros::Place;
 /// A record without a syntax error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    text: Box<str>,
     /// Mechanisms with their qualifiers, in order.
     pub directives: Vec<Directive>,
     /// `redirect=`, and where it stands.
@@ -70,6 +71,15 @@ pub struct Prefixes {
 }
 
 impl Mechanism {
+    /// The domain-spec, where one is given.
+    pub fn spec(&self) -> Option<&MacroString> {
+        match self {
+            Mechanism::Include(spec) | Mechanism::Exists(spec) => Some(spec),
+            Mechanism::A(spec, _) | Mechanism::Mx(spec, _) | Mechanism::Ptr(spec) => spec.as_ref(),
+            Mechanism::All | Mechanism::Ip(..) => None,
+        }
+    }
+
     /// Whether it causes DNS look-ups (RFC 7208 §4.6.4).
     pub fn asks_dns(&self) -> bool {
         !matches!(self, Mechanism::All | Mechanism::Ip(..))
@@ -113,6 +123,12 @@ pub enum RecordError {
         /// Where.
         at: usize,
     },
+    /// An octet beyond ASCII (RFC 7208 §3.1).
+    #[error("not ASCII at byte {at}")]
+    NotAscii {
+        /// Where.
+        at: usize,
+    },
     /// A `%` that begins no macro.
     #[error("malformed macro at byte {at}")]
     Macro {
@@ -151,7 +167,7 @@ impl Record {
         if !is_spf(text.as_bytes()) {
             return Err(RecordError::Version);
         }
-        let mut record = Record { directives: Vec::new(), redirect: None, exp: None };
+        let mut record = Record { text: text.into(), directives: Vec::new(), redirect: None, exp: None };
         let mut at = VERSION.len();
         for term in text.get(VERSION.len()..).unwrap_or_default().split(' ') {
             if !term.is_empty() {
@@ -160,6 +176,24 @@ impl Record {
             at += term.len() + 1;
         }
         Ok(record)
+    }
+
+    /// Reads the octets of a TXT record.
+    pub fn from_octets(octets: &[u8]) -> Result<Self, RecordError> {
+        match octets.iter().position(|octet| !octet.is_ascii()) {
+            Some(at) => Err(RecordError::NotAscii { at }),
+            None => Record::parse(std::str::from_utf8(octets).unwrap_or_default()),
+        }
+    }
+
+    /// The record as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The term that stands at a place of the record.
+    pub fn term(&self, span: &Range<usize>) -> &str {
+        self.text.get(span.clone()).unwrap_or_default()
     }
 
     fn add(&mut self, term: &str, at: usize) -> Result<(), RecordError> {
@@ -198,6 +232,11 @@ impl Record {
             // RFC 7208 §6: unknown modifiers are ignored, but their syntax counts
             _ => MacroString::parse(value, value_at, Place::Record).map(drop),
         }
+    }
+
+    /// The `redirect` that counts: none where there is an `all` anywhere in the record (RFC 7208 §6.1).
+    pub fn effective_redirect(&self) -> Option<&(MacroString, Range<usize>)> {
+        self.redirect.as_ref().filter(|_| !self.has_all())
     }
 
     /// Whether `all` is anywhere in the record: then `redirect` is ignored (RFC 7208 §6.1).

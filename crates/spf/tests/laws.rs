@@ -3,10 +3,15 @@
 
 use std::sync::Arc;
 
-use gatepost_dns::{Name, Record as DnsRecord, Recorder, Txt, Zone, block_on};
+use std::future::poll_fn;
+use std::task::Poll;
+
+use gatepost_dns::{
+    Lookup, Name, Progress, Question, Record as DnsRecord, Recorder, Resolver, Stepper, Txt, Zone, block_on,
+};
 use gatepost_results::Explain;
 use gatepost_spf::record::Record;
-use gatepost_spf::{Limits, Outcome, PermError, Query, Verdict, check};
+use gatepost_spf::{Limits, Outcome, PermError, Query, Scope, Verdict, check, check_both};
 use proptest::prelude::*;
 
 fn evaluate(zone: Zone) -> (Outcome, usize) {
@@ -57,6 +62,77 @@ fn explanations_are_one_printable_line() {
     assert!(outcome.explain().to_string().contains("RFC 7208 §5.1"));
 }
 
+/// Answers late, each question after as many polls as a number drawn from its name and a seed says.
+struct Late(Zone, u64);
+
+impl Resolver for Late {
+    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
+        let text = question.to_string();
+        let mut wait = text.bytes().fold(self.1, |sum, octet| sum.wrapping_mul(31).wrapping_add(u64::from(octet))) % 7;
+        Box::pin(async move {
+            poll_fn(|context| {
+                if wait == 0 {
+                    return Poll::Ready(());
+                }
+                wait -= 1;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            self.0.lookup(question).await
+        })
+    }
+}
+
+const SESSION: &str = "mail.b.example TXT \"v=spf1 ip4:192.0.2.3 -all\"\na.example TXT \"v=spf1 -all\"\n\
+                       s.example TXT \"v=spf1 exists:%{l}.x.example -all\"\nann.x.example A 127.0.0.2";
+
+#[test]
+fn both_identities_are_judged() {
+    let recorder = Recorder::new(Zone::parse(SESSION).unwrap());
+    let both = |mail_from: &str, helo: &str| {
+        let query = Query::mail_from("192.0.2.3".parse().unwrap(), mail_from, helo);
+        let both = block_on(check_both(&recorder, &query, &Limits::default()));
+        assert_eq!((both.helo.scope, both.mail_from.scope), (Scope::Helo, Scope::MailFrom));
+        assert_eq!(both.helo.passed(), None, "DMARC must not use a HELO name");
+        (both.helo.verdict.word(), both.mail_from.verdict.word())
+    };
+    assert_eq!(both("ann@a.example", "mail.b.example"), ("pass", "fail"));
+    assert_eq!(both("ann@s.example", "s.example"), ("fail", "pass"), "a macro tells the identities apart");
+    let before = recorder.asked().len();
+    assert_eq!(both("", "mail.b.example"), ("pass", "pass"));
+    assert_eq!(recorder.asked().len(), before + 1, "the null reverse-path is the HELO name again");
+    assert_eq!(both("ann@a.example", "[192.0.2.3]"), ("none", "fail"));
+}
+
+#[test]
+fn looking_ahead_saves_round_trips() {
+    let zone = "a.example TXT \"v=spf1 include:b.example a:c.example mx -all\"\nb.example TXT \"v=spf1 -all\"\n\
+                c.example A 192.0.2.9\na.example MX 1 m1.example\na.example MX 2 m2.example\n\
+                m1.example A 192.0.2.8\nm2.example A 192.0.2.7";
+    let zone = Zone::parse(zone).unwrap();
+    let rounds = |ahead| {
+        let mut stepper = Stepper::new(|dns| async move {
+            let query = Query::mail_from("192.0.2.3".parse().unwrap(), "a@a.example", "mail.a.example");
+            let mut limits = Limits::default();
+            limits.ahead = ahead;
+            check(&*dns, &query, &limits).await.verdict
+        });
+        let mut rounds = 0;
+        loop {
+            match stepper.poll() {
+                Progress::Done(verdict) => return (verdict, rounds),
+                _ => rounds += 1,
+            }
+            for question in stepper.open() {
+                stepper.answer(&question, block_on(zone.lookup(&question)));
+            }
+        }
+    };
+    assert_eq!(rounds(0), (Verdict::Fail, 6));
+    assert_eq!(rounds(8), (Verdict::Fail, 3));
+}
+
 fn term() -> impl Strategy<Value = String> {
     let host = prop_oneof![
         Just("a.example"),
@@ -91,6 +167,23 @@ proptest! {
         prop_assert!(asked <= QUESTIONS, "{} questions", asked);
         prop_assert!(outcome.terms <= 10);
         let _ = outcome.explain().to_string();
+    }
+
+    #[test]
+    fn looking_ahead_changes_nothing(records in proptest::collection::vec((0usize..3, proptest::collection::vec(term(), 0..8)), 0..4), seed: u64, ahead in 1usize..9) {
+        let mut zone = Zone::new();
+        for (owner, terms) in records {
+            let owner = Name::parse(["a.example", "b.example", "c.example"][owner]).unwrap();
+            zone.add(owner, DnsRecord::Txt(Txt::from_strings([format!("v=spf1 {}", terms.join(" "))])));
+        }
+        let query = Query::mail_from("192.0.2.3".parse().unwrap(), "a@a.example", "mail.a.example");
+        let mut limits = Limits::default();
+        let one_by_one = block_on(check(&zone, &query, &limits));
+        limits.ahead = ahead;
+        let together = block_on(check(&Late(zone, seed), &query, &limits));
+        prop_assert_eq!(one_by_one.verdict, together.verdict);
+        prop_assert_eq!(one_by_one.trail, together.trail);
+        prop_assert_eq!((one_by_one.terms, one_by_one.voids), (together.terms, together.voids));
     }
 
     #[test]
