@@ -10,7 +10,7 @@ pub struct Txt(Arc<Data>);
 
 struct Data {
     octets: Box<[u8]>,
-    reading: OnceLock<Arc<dyn Any + Send + Sync>>,
+    reading: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Txt {
@@ -40,16 +40,16 @@ impl Txt {
     /// use gatepost_dns::Txt;
     /// let txt = Txt::from_strings(["a b c"]);
     /// let words = |octets: &[u8]| octets.split(|octet| *octet == b' ').count();
-    /// assert_eq!(*txt.reading(words), 3);
-    /// assert_eq!(*txt.clone().reading(|_| -> usize { unreachable!("it was read before") }), 3);
+    /// assert_eq!(txt.reading(words), 3);
+    /// assert_eq!(txt.clone().reading(|_| -> usize { unreachable!("it was read before") }), 3);
     /// ```
-    pub fn reading<T: Any + Send + Sync>(&self, read: impl FnOnce(&[u8]) -> T) -> Arc<T> {
+    pub fn reading<T: Any + Clone + Send + Sync>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
         if let Some(kept) = self.0.reading.get() {
             // a second kind of reader is rare: it reads anew each time
-            return Arc::clone(kept).downcast().unwrap_or_else(|_| Arc::new(read(&self.0.octets)));
+            return kept.downcast_ref().cloned().unwrap_or_else(|| read(&self.0.octets));
         }
-        let made = Arc::new(read(&self.0.octets));
-        let _ = self.0.reading.set(Arc::<T>::clone(&made)); // another thread may have been first with the same
+        let made = read(&self.0.octets);
+        let _ = self.0.reading.set(Box::new(made.clone())); // another thread may have been first with the same
         made
     }
 }

@@ -12,9 +12,9 @@ use crate::address::in_network;
 use crate::ahead::Ahead;
 use crate::explanation;
 use crate::macros::{MacroString, Values};
-use crate::outcome::{PermError, TempError, Verdict};
+use crate::outcome::{PermError, TempError, Verdict, Via};
 use crate::query::{Limits, Query};
-use crate::record::{Mechanism, Prefixes, Qualifier, Record, RecordError, is_spf};
+use crate::record::{Directive, Mechanism, Prefixes, Qualifier, Record, RecordError, is_spf};
 use crate::trail::{Place, Trail};
 
 /// What one record says.
@@ -114,11 +114,22 @@ impl<'a> Evaluation<'a> {
             };
             let at = self.trail.begin_record(level, &record);
             self.look_ahead(&record, level);
-            for (index, directive) in record.directives.iter().enumerate() {
-                let step = self.trail.begin_term(depth, at, Place::Directive(index));
+            let mut next = 0;
+            while let Some(rest) = record.directives.get(next..) {
+                // networks that do not match need no step each
+                let differs =
+                    |d: &Directive| !matches!(d.mechanism, Mechanism::Ip(n, l) if !in_network(self.query.ip, n, l));
+                let misses = rest.iter().position(differs).unwrap_or(rest.len());
+                if misses > 0 {
+                    self.trail.begin_terms(depth, at, Place::Directives(next..next + misses));
+                }
+                let Some(directive) = rest.get(misses) else {
+                    break;
+                };
+                next += misses + 1;
+                let step = self.trail.begin_terms(depth, at, Place::Directives(next - 1..next));
                 let matched = match &directive.mechanism {
-                    Mechanism::All => true,
-                    Mechanism::Ip(network, length) => in_network(self.query.ip, *network, *length),
+                    Mechanism::All | Mechanism::Ip(..) => true,
                     asking => self.asking_matches(asking, directive.span.start, level).await?,
                 };
                 if matched {
@@ -130,7 +141,7 @@ impl<'a> Evaluation<'a> {
             }
             match record.effective_redirect() {
                 Some((target, span)) => {
-                    let step = self.trail.begin_term(depth, at, Place::Redirect);
+                    let step = self.trail.begin_terms(depth, at, Place::Redirect);
                     self.trail.matched(step);
                     self.redirect(target, span.start, level).await
                 }
@@ -144,7 +155,7 @@ impl<'a> Evaluation<'a> {
     async fn redirect(&mut self, target: &MacroString, at: usize, level: Level<'_>) -> Result<Found, Stop> {
         self.count_term()?;
         let name = self.expand(target, level).await?.ok_or(Stop::Perm(PermError::NoName { at }))?;
-        let missing = |name| Stop::Perm(PermError::NoRecord { name, by: Place::Redirect });
+        let missing = |name| Stop::Perm(PermError::NoRecord { name, via: Via::Redirect });
         let Some(domain) = name.to_domain() else {
             return Err(missing(name));
         };
@@ -168,18 +179,17 @@ impl<'a> Evaluation<'a> {
             return Err(Stop::Perm(PermError::Long(domain())));
         }
         // RFC 7208 §4.6: an error anywhere makes it no record
-        match &*txt.reading(read) {
-            Ok(record) => Ok(Some(Arc::clone(record))),
-            Err(error) => Err(Stop::Perm(PermError::Record { domain: domain(), error: error.clone() })),
+        match txt.reading(read) {
+            Ok(record) => Ok(Some(record)),
+            Err(error) => Err(Stop::Perm(PermError::Record { domain: domain(), error })),
         }
     }
 
     /// Whether a mechanism matches that asks DNS; `at` is where its term begins.
     async fn asking_matches(&mut self, mechanism: &Mechanism, at: usize, level: Level<'_>) -> Result<bool, Stop> {
         self.count_term()?;
-        let own = Name::from(level.domain);
         let name = match mechanism.spec() {
-            None => own,
+            None => Name::from(level.domain),
             Some(spec) => match self.expand(spec, level).await? {
                 Some(name) => name,
                 None if matches!(mechanism, Mechanism::Include(_)) && self.query.local.is_ascii() => {
@@ -205,7 +215,7 @@ impl<'a> Evaluation<'a> {
 
     /// RFC 7208 §5.2.
     async fn include(&mut self, name: Name, depth: usize) -> Result<bool, Stop> {
-        let missing = |name| Stop::Perm(PermError::NoRecord { name, by: Place::Directive(0) });
+        let missing = |name| Stop::Perm(PermError::NoRecord { name, via: Via::Include });
         let Some(domain) = name.to_domain() else {
             return Err(missing(name));
         };

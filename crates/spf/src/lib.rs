@@ -16,6 +16,6 @@ mod trail;
 
 pub use check::{Both, check, check_both};
 pub use macros::MacroString;
-pub use outcome::{Outcome, PermError, Scope, TempError, Verdict};
+pub use outcome::{Outcome, PermError, Scope, TempError, Verdict, Via};
 pub use query::{Limits, Query};
 pub use trail::{Place, Step, Trail, Tried};

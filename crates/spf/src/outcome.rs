@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::evaluation::Decided;
 use crate::query::{Limits, Query};
 use crate::record::RecordError;
-use crate::trail::{Place, Trail};
+use crate::trail::{Trail, Tried};
 
 /// Which identity was checked (RFC 7208 §2.3, §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,8 +91,8 @@ pub enum PermError {
     NoRecord {
         /// The target.
         name: Name,
-        /// Whether `redirect` or a directive led there.
-        by: Place,
+        /// What led there.
+        via: Via,
     },
     /// The target of include or redirect is no domain name (RFC 7208 §4.3, §5.2, §6.1).
     #[error("the term at byte {at} leads to no domain name")]
@@ -120,13 +120,22 @@ pub enum PermError {
     },
 }
 
+/// What leads from one record to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The mechanism `include` (RFC 7208 §5.2).
+    Include,
+    /// The modifier `redirect` (RFC 7208 §6.1).
+    Redirect,
+}
+
 impl PermError {
     fn cite(&self) -> Cite {
         Cite::new(
             7208,
             match self {
                 PermError::Record { error: RecordError::NotAscii { .. }, .. } | PermError::Long(_) => "3.1",
-                PermError::NoRecord { by: Place::Redirect, .. } => "6.1",
+                PermError::NoRecord { via: Via::Redirect, .. } => "6.1",
                 PermError::Record { .. } => "4.6",
                 PermError::Several { .. } => "4.5",
                 PermError::NoRecord { .. } | PermError::NoName { .. } => "5.2",
@@ -177,7 +186,10 @@ impl Outcome {
         match self.decided {
             Decided::Nothing => None,
             Decided::Default => Some("default"),
-            Decided::Term(step) => self.trail.steps().get(step).and_then(|step| self.trail.term(step)).map(|t| t.text),
+            Decided::Term(step) => self.trail.steps().get(step).and_then(|step| {
+                let mut tried = self.trail.tried(step);
+                tried.next().map(|Tried { text, .. }| text)
+            }),
         }
     }
 

@@ -40,24 +40,24 @@ pub enum Step {
         /// The record.
         record: Arc<Record>,
     },
-    /// A term was tried; [`Trail::term`] shows it.
-    Term {
+    /// Terms were tried; [`Trail::tried`] shows them.
+    Terms {
         /// Nesting.
         depth: usize,
         /// The index of the step that holds its record.
         record: usize,
-        /// Which term of the record.
+        /// Which terms of the record.
         place: Place,
         /// Whether it matched.
         matched: bool,
     },
 }
 
-/// Which term of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which terms of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The directive with this index.
-    Directive(usize),
+    /// The directives with these indices: one, or several that asked nothing and did not match.
+    Directives(Range<usize>),
     /// `redirect=`
     Redirect,
 }
@@ -81,22 +81,27 @@ impl Trail {
         &self.steps
     }
 
-    /// The term of a step; `None` for a step of another kind.
-    pub fn term(&self, step: &Step) -> Option<Tried<'_>> {
-        let Step::Term { record, place, matched, .. } = step else {
-            return None;
+    /// The terms of a step; none for a step of another kind.
+    pub fn tried<'t>(&'t self, step: &'t Step) -> impl Iterator<Item = Tried<'t>> {
+        let (directives, redirect, matched) = match step {
+            Step::Terms { record, place, matched, .. } => match (self.steps.get(*record), place) {
+                (Some(Step::Record { record, .. }), Place::Directives(range)) => {
+                    (Some((record, record.directives.get(range.clone()).unwrap_or_default())), None, *matched)
+                }
+                (Some(Step::Record { record, .. }), Place::Redirect) => (None, Some(record), *matched),
+                _ => (None, None, false),
+            },
+            _ => (None, None, false),
         };
-        let Step::Record { record, .. } = self.steps.get(*record)? else {
-            return None;
+        let one = move |record: &'t Record, span: &Range<usize>, section| {
+            let (text, cite) = (record.term(span), Cite::new(7208, section));
+            Tried { text, span: span.clone(), matched, cite }
         };
-        let (span, section) = match place {
-            Place::Directive(index) => {
-                let directive = record.directives.get(*index)?;
-                (directive.span.clone(), section(&directive.mechanism))
-            }
-            Place::Redirect => (record.redirect.as_ref()?.1.clone(), "6.1"),
-        };
-        Some(Tried { text: record.term(&span), span, matched: *matched, cite: Cite::new(7208, section) })
+        let directives = directives.into_iter().flat_map(move |(record, directives)| {
+            directives.iter().map(move |directive| one(record, &directive.span, section(&directive.mechanism)))
+        });
+        let redirect = redirect.and_then(move |record| Some(one(record, &record.redirect.as_ref()?.1, "6.1")));
+        directives.chain(redirect)
     }
 
     pub(crate) fn asked(&mut self, depth: usize, question: Question, answer: Result<Answer, LookupError>) {
@@ -108,13 +113,13 @@ impl Trail {
         self.push(Step::Record { depth: level.depth, domain: level.domain.clone(), record: Arc::clone(record) })
     }
 
-    /// A term whose turn it is; returns the index of the step.
-    pub(crate) fn begin_term(&mut self, depth: usize, record: usize, place: Place) -> usize {
-        self.push(Step::Term { depth, record, place, matched: false })
+    /// Terms whose turn it is; returns the index of the step.
+    pub(crate) fn begin_terms(&mut self, depth: usize, record: usize, place: Place) -> usize {
+        self.push(Step::Terms { depth, record, place, matched: false })
     }
 
     pub(crate) fn matched(&mut self, step: usize) {
-        if let Some(Step::Term { matched, .. }) = self.steps.get_mut(step) {
+        if let Some(Step::Terms { matched, .. }) = self.steps.get_mut(step) {
             *matched = true;
         }
     }
@@ -146,25 +151,28 @@ impl Trail {
                 }
                 continue;
             }
-            lines.push(self.line(step));
+            self.lines(step, &mut lines);
             steps.next();
         }
         lines
     }
 
-    fn line(&self, step: &Step) -> Outline {
-        match (step, self.term(step)) {
-            (_, Some(Tried { text, span, matched, cite })) => {
+    fn lines(&self, step: &Step, lines: &mut Vec<Outline>) {
+        match step {
+            Step::Record { domain, record, .. } => {
+                lines.push(Outline::new(format!("{domain}: \"{}\"", escape(record.as_str()))).cite(7208, "4.5"));
+            }
+            Step::Asked { question, answer: Ok(answer), .. } => {
+                lines.push(Outline::new(format!("{question} → {answer}")));
+            }
+            Step::Asked { question, answer: Err(error), .. } => {
+                lines.push(Outline::new(format!("{question} → {error}")));
+            }
+            Step::Terms { .. } => lines.extend(self.tried(step).map(|Tried { text, span, matched, cite }| {
                 let matched = if matched { "matches" } else { "does not match" };
                 let line = format!("{} (octets {}-{}) {matched}", escape(text), span.start, span.end);
                 Outline { cite: Some(cite), ..Outline::new(line) }
-            }
-            (Step::Record { domain, record, .. }, _) => {
-                Outline::new(format!("{domain}: \"{}\"", escape(record.as_str()))).cite(7208, "4.5")
-            }
-            (Step::Asked { question, answer: Ok(answer), .. }, _) => Outline::new(format!("{question} → {answer}")),
-            (Step::Asked { question, answer: Err(error), .. }, _) => Outline::new(format!("{question} → {error}")),
-            (Step::Term { .. }, None) => Outline::new("a term"),
+            })),
         }
     }
 }
@@ -175,7 +183,7 @@ const STEPS: usize = 8;
 impl Step {
     fn depth(&self) -> usize {
         match self {
-            Step::Record { depth, .. } | Step::Asked { depth, .. } | Step::Term { depth, .. } => *depth,
+            Step::Record { depth, .. } | Step::Asked { depth, .. } | Step::Terms { depth, .. } => *depth,
         }
     }
 }

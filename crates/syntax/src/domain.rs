@@ -118,33 +118,34 @@ impl Domain {
     }
 }
 
+/// One pass: this stands in front of every look-up.
 fn check(text: &str) -> Result<(), DomainError> {
     if text.is_empty() {
         return Err(DomainError::Empty);
     }
-    let mut at = 0;
-    for label in text.split('.') {
-        check_label(label, at)?;
-        at += label.len() + 1;
+    let mut begin = 0;
+    for (at, octet) in text.bytes().enumerate() {
+        match octet {
+            b'.' => {
+                check_label(text, begin, at)?;
+                begin = at + 1;
+            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {}
+            _ => return Err(DomainError::Character { at }),
+        }
     }
+    check_label(text, begin, text.len())?;
     if text.len() > DOMAIN_OCTETS { Err(DomainError::Long) } else { Ok(()) }
 }
 
-fn check_label(label: &str, at: usize) -> Result<(), DomainError> {
-    let allowed = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
-    if label.is_empty() {
-        return Err(DomainError::EmptyLabel { at });
+fn check_label(text: &str, at: usize, end: usize) -> Result<(), DomainError> {
+    let is_hyphen = |at: usize| text.as_bytes().get(at) == Some(&b'-');
+    match end - at {
+        0 => Err(DomainError::EmptyLabel { at }),
+        length if length > LABEL_OCTETS => Err(DomainError::LongLabel { at }),
+        _ if is_hyphen(at) || is_hyphen(end - 1) => Err(DomainError::Hyphen { at }),
+        _ => Ok(()),
     }
-    if let Some(offset) = label.bytes().position(|octet| !allowed(octet)) {
-        return Err(DomainError::Character { at: at + offset });
-    }
-    if label.len() > LABEL_OCTETS {
-        return Err(DomainError::LongLabel { at });
-    }
-    if label.starts_with('-') || label.ends_with('-') {
-        return Err(DomainError::Hyphen { at });
-    }
-    Ok(())
 }
 
 /// Shares the text.
