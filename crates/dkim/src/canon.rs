@@ -2,6 +2,8 @@
 
 use gatepost_syntax::{Field, HeaderBlock};
 
+use crate::squeeze::squeeze;
+
 /// How tolerant of changes on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Canonicalization {
@@ -116,54 +118,44 @@ impl Body {
     }
 
     /// Takes a chunk and gives canonical octets to `out`. Only CRLF is a line end; a bare CR or LF is an ordinary octet.
+    ///
+    /// Up to the last octet that surely stays, everything is decided within the chunk and goes out in large pieces; what is
+    /// behind it waits in the state.
     pub fn feed(&mut self, chunk: &[u8], out: &mut impl FnMut(&[u8])) {
-        let mut rest = chunk;
-        while let Some(&first) = rest.first() {
-            if self.cr {
-                self.cr = false;
-                if first == b'\n' {
-                    self.white = false; // RFC 6376 §3.4.4: white space at the end of a line
-                    self.line_ends += 1;
-                    rest = rest.get(1..).unwrap_or_default();
-                    continue;
-                }
-                self.write(b"\r", out);
-            }
-            let used = match first {
-                b'\r' => {
-                    self.cr = true;
-                    1
-                }
-                b' ' | b'\t' if self.relaxed => {
-                    self.white = true;
-                    1
-                }
-                _ => {
-                    let length = self.clean_run(rest);
-                    self.write(rest.get(..length).unwrap_or_default(), out);
-                    length
-                }
-            };
-            rest = rest.get(used..).unwrap_or_default();
+        let decided = chunk.iter().rposition(|octet| self.surely_stays(*octet)).map_or(0, |at| at + 1);
+        let (mut sure, open) = chunk.split_at_checked(decided).unwrap_or((&[], chunk));
+        while let Some((octet, rest)) = sure.split_first().filter(|_| self.cr || self.white) {
+            self.step(*octet, out);
+            sure = rest;
+        }
+        if !sure.is_empty() {
+            self.write(b"", out);
+            if self.relaxed { squeeze(sure, out) } else { out(sure) }
+        }
+        open.iter().for_each(|octet| self.step(*octet, out));
+    }
+
+    fn surely_stays(&self, octet: u8) -> bool {
+        match octet {
+            b'\r' | b'\n' => false,
+            b' ' | b'\t' => !self.relaxed,
+            _ => true,
         }
     }
 
-    /// How many octets from the first on need no change.
-    fn clean_run(&self, octets: &[u8]) -> usize {
-        if !self.relaxed {
-            return memchr::memchr(b'\r', octets).unwrap_or(octets.len());
-        }
-        let mut from = 0;
-        loop {
-            let Some(found) = memchr::memchr3(b' ', b'\t', b'\r', octets.get(from..).unwrap_or_default()) else {
-                return octets.len();
-            };
-            let at = from + found;
-            // one space between words stays as it is
-            match (octets.get(at), octets.get(at + 1)) {
-                (Some(b' '), Some(next)) if *next > b' ' => from = at + 2,
-                _ => return at,
+    fn step(&mut self, octet: u8, out: &mut impl FnMut(&[u8])) {
+        if std::mem::take(&mut self.cr) {
+            if octet == b'\n' {
+                self.white = false; // RFC 6376 §3.4.4: white space at the end of a line
+                self.line_ends += 1;
+                return;
             }
+            self.write(b"\r", out);
+        }
+        match octet {
+            b'\r' => self.cr = true,
+            b' ' | b'\t' if self.relaxed => self.white = true,
+            octet => self.write(&[octet], out),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod record;
 mod select;
 pub mod sign;
 pub mod signature;
+mod squeeze;
 mod verify;
 
 pub use canon::{Canonicalization, Canonicalizations};

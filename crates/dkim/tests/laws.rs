@@ -41,7 +41,7 @@ fn reference(body: &[u8], relaxed: bool) -> Vec<u8> {
 fn every_short_body_at_every_cut() {
     let alphabet = [b'a', b' ', b'\t', b'\r', b'\n'];
     let mut bodies: Vec<Vec<u8>> = vec![Vec::new()];
-    for _ in 0..6 {
+    for _ in 0..7 {
         bodies
             .extend(bodies.clone().iter().flat_map(|body| alphabet.map(|octet| [body.as_slice(), &[octet]].concat())));
         bodies.sort();
@@ -58,6 +58,28 @@ fn every_short_body_at_every_cut() {
                 state.finish(&mut |run| out.extend_from_slice(run));
                 assert_eq!(out, wanted, "{body:?} cut at {cut}, relaxed {relaxed}");
             }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn long_bodies_in_any_pieces(
+        words in proptest::collection::vec("a{0,70}|[ \t]{1,4}|(\r\n){1,3}|\r|\n| \r\n|[a-z]{1,9} ", 0..120),
+        cuts in proptest::collection::vec(1usize..200, 1..20),
+    ) {
+        let body = words.concat().into_bytes();
+        for (canonicalization, relaxed) in [(Canonicalization::Simple, false), (Canonicalization::Relaxed, true)] {
+            let (mut out, mut rest) = (Vec::new(), body.as_slice());
+            let mut state = Body::new(canonicalization);
+            for cut in cuts.iter().cycle().take(body.len()) {
+                let (now, later) = rest.split_at((*cut).min(rest.len()));
+                state.feed(now, &mut |run| out.extend_from_slice(run));
+                rest = later;
+            }
+            state.finish(&mut |run| out.extend_from_slice(run));
+            prop_assert_eq!(&out, &reference(&body, relaxed));
+            prop_assert_eq!(&out, &canon::body(&body, canonicalization));
         }
     }
 }
