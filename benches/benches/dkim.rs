@@ -1,4 +1,4 @@
-//! DKIM verification of a whole message beside its floor: SHA-256 of the body and one signature check, nothing else.
+//! DKIM verification of a whole message beside its floor: SHA-256 of the canonical body and one signature check, nothing else.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)] // a bench may
 
 use std::hint::black_box;

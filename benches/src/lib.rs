@@ -9,11 +9,12 @@ pub fn prose(octets: usize) -> Vec<u8> {
     const WORDS: [&str; 12] =
         ["judge", "the", "message", "while", "it", "streams", "in", "and", "say", "why", "with", "record"];
     let mut body = Vec::with_capacity(octets + 80);
-    let (mut state, mut column) = (1u32, 0);
-    while body.len() < octets {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let word =
-            usize::try_from(state >> 24).ok().and_then(|index| WORDS.get(index % WORDS.len())).copied().unwrap_or("a");
+    let mut column = 0;
+    for octet in random() {
+        if body.len() >= octets {
+            break;
+        }
+        let word = WORDS.get(usize::from(octet) % WORDS.len()).copied().unwrap_or("a");
         if column + word.len() > 75 {
             body.extend_from_slice(b"\r\n");
             column = 0;
@@ -58,15 +59,13 @@ pub fn ragged(octets: usize) -> Vec<u8> {
 
 /// Lines of 76 columns of base64.
 pub fn base64(octets: usize) -> Vec<u8> {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut body, mut state) = (Vec::with_capacity(octets + 80), 1u32);
-    while body.len() < octets {
-        for _ in 0..76 {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let index = usize::try_from(state >> 26).unwrap_or(0);
-            body.extend(alphabet.get(index));
-        }
-        body.extend_from_slice(b"\r\n");
-    }
-    body
+    let data: Vec<u8> = random().take(octets / 78 * 57).collect();
+    let text = gatepost_syntax::base64::encode(data);
+    text.as_bytes().chunks(76).flat_map(|line| [line, b"\r\n"].concat()).collect()
+}
+
+/// Octets of a generator without seed: every run has the same.
+fn random() -> impl Iterator<Item = u8> {
+    let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    std::iter::successors(Some(1u32), next).skip(1).map(|state| u8::try_from(state >> 24).unwrap_or(0))
 }

@@ -15,7 +15,7 @@ pub const CASES: [(&str, &str, &str, &str); 4] = [
     ("spf-nested-fail", "192.0.2.201", "ann@nested.example", "fail"),
 ];
 
-/// Three levels, 8 includes, 40 networks; the last network is the one that matches 192.0.2.200.
+/// Three levels, 8 includes, 40 networks and a 41st, the last, that 192.0.2.200 lies in.
 pub fn zone() -> Zone {
     let mut text = format!("simple.example TXT \"{SIMPLE}\"\n");
     let networks = |from: usize| {

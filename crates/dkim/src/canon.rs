@@ -129,7 +129,7 @@ impl Body {
             sure = rest;
         }
         if !sure.is_empty() {
-            self.write(b"", out);
+            self.write(b"", out); // the line ends that waited
             if self.relaxed { squeeze(sure, out) } else { out(sure) }
         }
         open.iter().for_each(|octet| self.step(*octet, out));

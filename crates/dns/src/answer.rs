@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,6 +163,47 @@ impl Answer {
             Found::Records(records) => records,
             Found::NoData | Found::NxDomain => &[],
         }
+    }
+
+    /// The TXT records.
+    pub fn texts(&self) -> impl Iterator<Item = &Txt> {
+        self.records().iter().filter_map(|record| match record {
+            Record::Txt(txt) => Some(txt),
+            _ => None,
+        })
+    }
+
+    /// The addresses, of both families.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.records().iter().filter_map(|record| match record {
+            Record::A(address) => Some(IpAddr::V4(*address)),
+            Record::Aaaa(address) => Some(IpAddr::V6(*address)),
+            _ => None,
+        })
+    }
+
+    /// The mail exchangers, in the order of the answer.
+    pub fn mail_exchangers(&self) -> impl Iterator<Item = &Mx> {
+        self.records().iter().filter_map(|record| match record {
+            Record::Mx(mx) => Some(mx),
+            _ => None,
+        })
+    }
+
+    /// The names that PTR records give.
+    pub fn pointers(&self) -> impl Iterator<Item = &Name> {
+        self.records().iter().filter_map(|record| match record {
+            Record::Ptr(name) => Some(name),
+            _ => None,
+        })
+    }
+
+    /// The TLSA records.
+    pub fn tlsas(&self) -> impl Iterator<Item = &Tlsa> {
+        self.records().iter().filter_map(|record| match record {
+            Record::Tlsa(tlsa) => Some(tlsa),
+            _ => None,
+        })
     }
 }
 

@@ -82,6 +82,12 @@ impl Name {
         self.0.split('.').filter(|label| !label.is_empty())
     }
 
+    /// Whether this is `other` or a name below it, on a label boundary.
+    pub fn is_or_below(&self, other: &Name) -> bool {
+        let front = self.0.strip_suffix(other.as_str());
+        front.is_some_and(|front| front.is_empty() || front.ends_with('.') || other.is_root())
+    }
+
     /// Whether this is the root, which a null MX names (RFC 7505).
     pub fn is_root(&self) -> bool {
         self.0.is_empty()

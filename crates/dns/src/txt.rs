@@ -34,7 +34,7 @@ impl Txt {
     }
 
     /// What `read` makes of the octets. The first reading is kept with the record and its clones: for as long as a cache
-    /// holds the answer, an SPF record or a DKIM key is parsed once. `read` must depend on the octets alone.
+    /// holds the answer, an SPF record is parsed once. `read` must depend on the octets alone.
     ///
     /// ```
     /// use gatepost_dns::Txt;

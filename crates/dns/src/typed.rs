@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::answer::{Found, LookupError, Mx, Question, Record, RecordType, Resolver, Security, Tlsa};
+use crate::answer::{Answer, Found, LookupError, Mx, Question, RecordType, Resolver, Security, Tlsa};
 use crate::name::Name;
 use crate::txt::Txt;
 
@@ -47,60 +47,39 @@ impl Family {
 impl dyn Resolver + '_ {
     /// TXT records, character-strings joined.
     pub async fn txt(&self, name: &Name) -> Result<Rrset<Txt>, LookupError> {
-        self.typed(name, RecordType::Txt, |record| match record {
-            Record::Txt(txt) => Some(txt.clone()),
-            _ => None,
-        })
-        .await
+        self.typed(name, RecordType::Txt, |answer| answer.texts().cloned().collect()).await
     }
 
     /// Addresses of one family.
     pub async fn addresses(&self, name: &Name, family: Family) -> Result<Rrset<IpAddr>, LookupError> {
-        self.typed(name, family.record_type(), |record| match record {
-            Record::A(address) => Some(IpAddr::V4(*address)),
-            Record::Aaaa(address) => Some(IpAddr::V6(*address)),
-            _ => None,
-        })
-        .await
+        self.typed(name, family.record_type(), |answer| answer.addresses().collect()).await
     }
 
     /// Mail exchangers, in the order of the answer.
     pub async fn mx(&self, name: &Name) -> Result<Rrset<Mx>, LookupError> {
-        self.typed(name, RecordType::Mx, |record| match record {
-            Record::Mx(mx) => Some(mx.clone()),
-            _ => None,
-        })
-        .await
+        self.typed(name, RecordType::Mx, |answer| answer.mail_exchangers().cloned().collect()).await
     }
 
     /// The names of an address.
     pub async fn ptr(&self, address: IpAddr) -> Result<Rrset<Name>, LookupError> {
-        self.typed(&Name::for_reverse(address), RecordType::Ptr, |record| match record {
-            Record::Ptr(name) => Some(name.clone()),
-            _ => None,
-        })
-        .await
+        let name = Name::for_reverse(address);
+        self.typed(&name, RecordType::Ptr, |answer| answer.pointers().cloned().collect()).await
     }
 
     /// TLSA records.
     pub async fn tlsa(&self, name: &Name) -> Result<Rrset<Tlsa>, LookupError> {
-        self.typed(name, RecordType::Tlsa, |record| match record {
-            Record::Tlsa(tlsa) => Some(tlsa.clone()),
-            _ => None,
-        })
-        .await
+        self.typed(name, RecordType::Tlsa, |answer| answer.tlsas().cloned().collect()).await
     }
 
     async fn typed<T>(
         &self,
         name: &Name,
         kind: RecordType,
-        pick: impl Fn(&Record) -> Option<T>,
+        pick: impl Fn(&Answer) -> Vec<T>,
     ) -> Result<Rrset<T>, LookupError> {
         let question = Question::new(name.clone(), kind);
         let answer = self.lookup(&question).await?;
-        let records = answer.records().iter().filter_map(pick).collect();
         let nxdomain = answer.found == Found::NxDomain;
-        Ok(Rrset { records, nxdomain, security: answer.security, ttl: answer.ttl })
+        Ok(Rrset { records: pick(&answer), nxdomain, security: answer.security, ttl: answer.ttl })
     }
 }

@@ -1,11 +1,10 @@
 //! `check_host` (RFC 7208 §4): one record after the other, under one budget.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use gatepost_dns::{Answer, Family, Name, Record as DnsRecord, RecordType, Resolver, Txt};
+use gatepost_dns::{Answer, Family, Name, RecordType, Resolver};
 use gatepost_syntax::Domain;
 
 use crate::address::in_network;
@@ -63,7 +62,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) query: &'a Query<'a>,
     pub(crate) limits: &'a Limits,
     pub(crate) terms: u32,
-    pub(crate) voids: u32,
+    voids: u32,
     pub(crate) trail: Trail,
     /// Whether a macro brought in what differs between identities of one domain (RFC 7208 §7.3).
     uses_sender: bool,
@@ -79,7 +78,7 @@ pub(crate) struct Spent {
     pub(crate) trail: Trail,
 }
 
-/// A record in use: where the trail holds it, and how deep it is included.
+/// Whose record is evaluated, and how many includes and redirects led there.
 #[derive(Clone, Copy)]
 pub(crate) struct Level<'d> {
     pub(crate) domain: &'d Domain,
@@ -130,7 +129,7 @@ impl<'a> Evaluation<'a> {
                 let step = self.trail.begin_terms(depth, at, Place::Directives(next - 1..next));
                 let matched = match &directive.mechanism {
                     Mechanism::All | Mechanism::Ip(..) => true,
-                    asking => self.asking_matches(asking, directive.span.start, level).await?,
+                    asking => self.asking_matches(asking, level).await?,
                 };
                 if matched {
                     self.trail.matched(step);
@@ -166,7 +165,7 @@ impl<'a> Evaluation<'a> {
     /// The one SPF record of a domain (RFC 7208 §4.4, §4.5, §4.6).
     async fn record_of(&mut self, level: Level<'_>) -> Result<Option<Arc<Record>>, Stop> {
         let answer = self.ask(&Name::from(level.domain), RecordType::Txt, level.depth).await.map_err(Stop::Temp)?;
-        let mut records = texts(&answer).filter(|txt| is_spf(txt.as_bytes()));
+        let mut records = answer.texts().filter(|txt| is_spf(txt.as_bytes()));
         let Some(txt) = records.next() else {
             return Ok(None);
         };
@@ -185,16 +184,14 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Whether a mechanism matches that asks DNS; `at` is where its term begins.
-    async fn asking_matches(&mut self, mechanism: &Mechanism, at: usize, level: Level<'_>) -> Result<bool, Stop> {
+    /// Whether a mechanism matches that asks DNS.
+    async fn asking_matches(&mut self, mechanism: &Mechanism, level: Level<'_>) -> Result<bool, Stop> {
         self.count_term()?;
         let name = match mechanism.spec() {
             None => Name::from(level.domain),
             Some(spec) => match self.expand(spec, level).await? {
                 Some(name) => name,
-                None if matches!(mechanism, Mechanism::Include(_)) && self.query.local.is_ascii() => {
-                    return Err(Stop::Perm(PermError::NoName { at }));
-                }
+                // RFC 7208 §4.8 leaves it open; RFC 8616 §4 has it so for local parts that are not ASCII
                 None => return Ok(false),
             },
         };
@@ -205,7 +202,7 @@ impl<'a> Evaluation<'a> {
             Mechanism::Mx(_, prefixes) => self.mx_has_address(&name, *prefixes, depth).await,
             Mechanism::Ptr(_) => {
                 let names = self.validated_names(depth).await;
-                Ok(names.iter().any(|validated| is_or_below(validated, &name)))
+                Ok(names.iter().any(|validated| validated.is_or_below(&name)))
             }
             // RFC 7208 §5.7: an A look-up, whatever the client's family
             Mechanism::Exists(_) => Ok(!self.term_answer(&name, RecordType::A, depth).await?.records().is_empty()),
@@ -230,7 +227,7 @@ impl<'a> Evaluation<'a> {
         let ip = self.query.ip;
         let answer = self.term_answer(name, Family::of(ip).record_type(), depth).await?;
         let length = if ip.is_ipv4() { prefixes.v4 } else { prefixes.v6 };
-        Ok(addresses(&answer).any(|address| in_network(ip, address, length)))
+        Ok(answer.addresses().any(|address| in_network(ip, address, length)))
     }
 
     /// RFC 7208 §5.4.
@@ -240,7 +237,7 @@ impl<'a> Evaluation<'a> {
         if answer.records().len() > self.limits.mx_names {
             return Err(Stop::Perm(PermError::MxNames { limit: self.limits.mx_names }));
         }
-        let exchanges = || exchanges(&answer).filter(|exchange| !exchange.is_root());
+        let exchanges = || answer.mail_exchangers().map(|mx| &mx.exchange).filter(|exchange| !exchange.is_root());
         for exchange in exchanges() {
             self.prefetch(exchange.clone(), Family::of(self.query.ip).record_type());
         }
@@ -272,7 +269,7 @@ impl<'a> Evaluation<'a> {
     pub(crate) async fn explain(&mut self, record: &Record, domain: &Domain) -> Option<String> {
         let name = self.expand(record.exp.as_ref()?, Level { domain, depth: 0 }).await.ok()??;
         let answer = self.ask(&name, RecordType::Txt, 0).await.ok()?;
-        let mut texts = texts(&answer);
+        let mut texts = answer.texts();
         let (Some(txt), None) = (texts.next(), texts.next()) else {
             return None;
         };
@@ -316,30 +313,4 @@ fn verdict_of(qualifier: Qualifier) -> Verdict {
         Qualifier::SoftFail => Verdict::SoftFail,
         Qualifier::Neutral => Verdict::Neutral,
     }
-}
-
-fn texts(answer: &Answer) -> impl Iterator<Item = &Txt> {
-    answer.records().iter().filter_map(|record| match record {
-        DnsRecord::Txt(txt) => Some(txt),
-        _ => None,
-    })
-}
-
-pub(crate) fn addresses(answer: &Answer) -> impl Iterator<Item = IpAddr> {
-    answer.records().iter().filter_map(|record| match record {
-        DnsRecord::A(address) => Some(IpAddr::V4(*address)),
-        DnsRecord::Aaaa(address) => Some(IpAddr::V6(*address)),
-        _ => None,
-    })
-}
-
-fn exchanges(answer: &Answer) -> impl Iterator<Item = &Name> {
-    answer.records().iter().filter_map(|record| match record {
-        DnsRecord::Mx(mx) => Some(&mx.exchange),
-        _ => None,
-    })
-}
-
-pub(crate) fn is_or_below(name: &Name, above: &Name) -> bool {
-    name.as_str().strip_suffix(above.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }

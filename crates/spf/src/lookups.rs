@@ -1,10 +1,10 @@
 //! Questions of an evaluation, each noted in its trail, and the names of the client (RFC 7208 §5.5, §7.3).
 
-use gatepost_dns::{Answer, Family, Name, Question, Record as DnsRecord, RecordType};
+use gatepost_dns::{Answer, Family, Name, Question, RecordType};
 use gatepost_syntax::Domain;
 
 use crate::address::in_network;
-use crate::evaluation::{Evaluation, Level, addresses, is_or_below};
+use crate::evaluation::{Evaluation, Level};
 use crate::outcome::TempError;
 use crate::record::{Mechanism, Record};
 
@@ -15,19 +15,13 @@ impl Evaluation<'_> {
         let Ok(answer) = self.ask(&Name::for_reverse(ip), RecordType::Ptr, depth).await else {
             return Vec::new();
         };
-        let names = || {
-            answer.records().iter().take(self.limits.ptr_names).filter_map(|record| match record {
-                DnsRecord::Ptr(name) => Some(name.clone()),
-                _ => None,
-            })
-        };
-        let names: Vec<Name> = names().collect();
+        let names: Vec<Name> = answer.pointers().take(self.limits.ptr_names).cloned().collect();
         let kind = Family::of(ip).record_type();
         names.iter().for_each(|name| self.prefetch(name.clone(), kind));
         let mut validated = Vec::new();
         for name in names {
             let found = self.ask(&name, kind, depth).await;
-            if found.is_ok_and(|answer| addresses(&answer).any(|address| address == ip)) {
+            if found.is_ok_and(|answer| answer.addresses().any(|address| address == ip)) {
                 validated.push(name);
             }
         }
@@ -39,7 +33,7 @@ impl Evaluation<'_> {
         let names = self.validated_names(depth).await;
         let own = Name::from(domain);
         let exact = names.iter().find(|name| **name == own);
-        let best = exact.or_else(|| names.iter().find(|name| is_or_below(name, &own))).or(names.first());
+        let best = exact.or_else(|| names.iter().find(|name| name.is_or_below(&own))).or(names.first());
         best.map_or_else(|| "unknown".to_owned(), |name| name.as_str().to_owned())
     }
 

@@ -83,25 +83,21 @@ impl Trail {
 
     /// The terms of a step; none for a step of another kind.
     pub fn tried<'t>(&'t self, step: &'t Step) -> impl Iterator<Item = Tried<'t>> {
-        let (directives, redirect, matched) = match step {
-            Step::Terms { record, place, matched, .. } => match (self.steps.get(*record), place) {
-                (Some(Step::Record { record, .. }), Place::Directives(range)) => {
-                    (Some((record, record.directives.get(range.clone()).unwrap_or_default())), None, *matched)
-                }
-                (Some(Step::Record { record, .. }), Place::Redirect) => (None, Some(record), *matched),
-                _ => (None, None, false),
+        let terms = match step {
+            Step::Terms { record, place, matched, .. } => match self.steps.get(*record) {
+                Some(Step::Record { record, .. }) => Some((record, place, *matched)),
+                _ => None,
             },
-            _ => (None, None, false),
+            _ => None,
         };
-        let one = move |record: &'t Record, span: &Range<usize>, section| {
-            let (text, cite) = (record.term(span), Cite::new(7208, section));
-            Tried { text, span: span.clone(), matched, cite }
-        };
-        let directives = directives.into_iter().flat_map(move |(record, directives)| {
-            directives.iter().map(move |directive| one(record, &directive.span, section(&directive.mechanism)))
-        });
-        let redirect = redirect.and_then(move |record| Some(one(record, &record.redirect.as_ref()?.1, "6.1")));
-        directives.chain(redirect)
+        terms.into_iter().flat_map(|(record, place, matched)| {
+            places(record, place).map(move |(span, section)| Tried {
+                text: record.term(span),
+                span: span.clone(),
+                matched,
+                cite: Cite::new(7208, section),
+            })
+        })
     }
 
     pub(crate) fn asked(&mut self, depth: usize, question: Question, answer: Result<Answer, LookupError>) {
@@ -186,6 +182,16 @@ impl Step {
             Step::Record { depth, .. } | Step::Asked { depth, .. } | Step::Terms { depth, .. } => *depth,
         }
     }
+}
+
+/// Where the terms of a place stand in their record, each with the section of its rule.
+fn places<'r>(record: &'r Record, place: &Place) -> impl Iterator<Item = (&'r Range<usize>, &'static str)> {
+    let (directives, redirect) = match place {
+        Place::Directives(range) => (record.directives.get(range.clone()).unwrap_or_default(), None),
+        Place::Redirect => (Default::default(), record.redirect.as_ref()),
+    };
+    let directives = directives.iter().map(|directive| (&directive.span, section(&directive.mechanism)));
+    directives.chain(redirect.map(|(_, span)| (span, "6.1")))
 }
 
 fn section(mechanism: &Mechanism) -> &'static str {

@@ -35,6 +35,7 @@ pub struct Zone {
     names: HashMap<Name, Entry>,
     /// Every name that has another one below it (RFC 8020).
     above: HashSet<Name>,
+    /// Whether some name is a wildcard: without one, a name that is absent costs no further search.
     wildcards: bool,
     secure: bool,
 }
@@ -159,6 +160,7 @@ impl Zone {
     /// The entry of a name, or the wildcard's of its closest encloser (RFC 4592 §3.3.1).
     fn entry(&self, name: &Name) -> Option<&Entry> {
         let found = self.names.get(name);
+        // an empty non-terminal exists, and no wildcard answers for it
         if found.is_some() || !self.wildcards || self.above.contains(name) {
             return found;
         }
