@@ -65,6 +65,9 @@ def suites():
             verdicts = evaluate(requests, os.path.join(DATA, suite))
             if some:
                 score(f"{suite} {key}", [(c["id"], accepts(c["expect"][key], v.get("result")), v) for c, v in zip(some, verdicts)])
+    arc = cases("arc-suite/validation.jsonl")
+    verdicts = evaluate([{"op": "arc", "message": c["input"]["message"], "dns": c["dns"], "clock": 12345} for c in arc])
+    score("arc", [(c["id"], accepts(c["expect"]["cv"], v.get("result")), v) for c, v in zip(arc, verdicts)])
     listed = cases("dmarc/cases.jsonl")
     verdicts = evaluate([{"op": "dmarc", **case["input"], "dns": case["dns"]} for case in listed])
     def right(e, v):

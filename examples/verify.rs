@@ -1,4 +1,4 @@
-//! `verify`: judges an .eml file by SPF, DKIM and DMARC, and says why.
+//! `verify`: judges an .eml file by SPF, DKIM, ARC and DMARC, and says why.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
 
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use gatepost::{Envelope, Judge};
 use gatepost_dns::{Zone, block_on};
 use gatepost_results::Explain;
 
-/// Judges a message by SPF, DKIM and DMARC: prints the Authentication-Results field and the tree that explains it.
+/// Judges a message by SPF, DKIM, ARC and DMARC: prints the Authentication-Results field and the tree that explains it.
 ///
 /// DNS comes from a zone file, nothing is asked of the network. A line of a zone file is `NAME TYPE VALUE`, for example
 /// `example.org TXT "v=spf1 -all"`; files that end in .json hold {"name": {"TYPE": [values]}}.

@@ -1,4 +1,4 @@
-//! SPF, DKIM and DMARC.
+//! SPF, DKIM, DMARC and ARC.
 
 use std::sync::Arc;
 
@@ -91,6 +91,24 @@ pub(crate) fn dkim(request: &Request) -> Result<Value, Error> {
     let zone = request.zone()?;
     let (outcome, _) = verify(request, &zone, &request.message()?)?;
     Ok(json!({"result": outcome.word(), "signatures": signatures(&outcome), "trail": tree(&outcome)}))
+}
+
+pub(crate) fn arc(request: &Request) -> Result<Value, Error> {
+    let zone = request.zone()?;
+    let message = request.message()?;
+    let (headers, body) = split(&message)?;
+    let mut limits = gatepost_arc::Limits::default();
+    limits.signatures = dkim_limits(request)?;
+    let mut verifier = gatepost_arc::Verifier::new(Arc::new(headers), &limits);
+    verifier.body(body);
+    let outcome = block_on(verifier.finish().results(&zone, request.now()?));
+    Ok(json!({
+        "result": outcome.word(),
+        "instances": outcome.instances,
+        "oldest_pass": outcome.oldest_pass,
+        "reason": outcome.fail().map(ToString::to_string),
+        "trail": tree(&outcome),
+    }))
 }
 
 pub(crate) fn dkim_sign(request: &Request) -> Result<Value, Error> {

@@ -8,7 +8,7 @@ use gatepost::Policy;
 use gatepost_syntax::Domain;
 use serde::Deserialize;
 
-/// A mail server: it judges arriving mail by SPF, DKIM and DMARC and records the result in its header; users submit over
+/// A mail server: it judges arriving mail by SPF, DKIM, ARC and DMARC and records the result in its header; users submit over
 /// TLS with AUTH, and fetch their mail by POP3 with TLS.
 ///
 /// Without a configuration it serves the demo domain example.test on loopback: it makes users, a key, a certificate and a

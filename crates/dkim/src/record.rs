@@ -3,6 +3,7 @@
 use gatepost_syntax::{TagList, TagListError, base64};
 use thiserror::Error;
 
+use crate::crypto;
 use crate::der::{self, RsaKey};
 use crate::signature::Algorithm;
 
@@ -103,6 +104,16 @@ impl KeyRecord {
     /// Whether the record is for e-mail (`s=`).
     pub fn serves_email(&self) -> bool {
         self.services.iter().any(|service| service == "*" || service.eq_ignore_ascii_case("email"))
+    }
+
+    /// Whether `signature` is that of `message` (the canonical header fields) by this key.
+    pub fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        match &self.key {
+            _ if self.key_type() != Some(algorithm.key_word()) => false,
+            PublicKey::Rsa(key) => crypto::verify_rsa(algorithm.hash(), &key.pkcs1, message, signature),
+            PublicKey::Ed25519(key) => crypto::verify_ed25519(key, message, signature),
+            PublicKey::Revoked => false,
+        }
     }
 
     /// Whether `h=` lets an algorithm's hash be used.

@@ -10,7 +10,7 @@ use crate::canon::{Canonicalization, Canonicalizations};
 use crate::crypto::Hash;
 use crate::key::{SigningError, SigningKey};
 use crate::select;
-use crate::signature::Algorithm;
+use crate::signature::{Algorithm, MAX_FIELD, MAX_HEADERS};
 
 /// What to sign as.
 #[derive(Clone, Debug)]
@@ -88,6 +88,9 @@ pub enum SignError {
     /// `h=` would not list From (RFC 6376 §5.4).
     #[error("From is not among the fields to sign")]
     FromNotSigned,
+    /// There are more fields to sign than verifiers look at.
+    #[error("too many fields to sign")]
+    ManyFields,
     /// The body has a CR or LF that is not part of a CRLF: it would be changed on the way (RFC 6376 §5.3).
     #[error("the body has a bare CR or LF")]
     BareLineEnd,
@@ -96,8 +99,22 @@ pub enum SignError {
     Key(#[from] SigningError),
 }
 
+/// Which field a [`Signer`] makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// DKIM-Signature.
+    #[default]
+    Dkim,
+    /// ARC-Message-Signature: an instance in place of version and identity (RFC 8617 §4.1.2).
+    ArcMessage {
+        /// `i=`
+        instance: u8,
+    },
+}
+
 /// Takes the body of a message to sign.
 pub struct Signer {
+    kind: Kind,
     spec: Spec,
     names: Vec<String>,
     headers: HeaderBlock,
@@ -115,6 +132,11 @@ impl std::fmt::Debug for Signer {
 impl Signer {
     /// Checks the header section and chooses the fields to sign.
     pub fn new(spec: Spec, headers: HeaderBlock) -> Result<Self, SignError> {
+        Signer::of_kind(Kind::Dkim, spec, headers)
+    }
+
+    /// Like [`Signer::new`], for any kind of field.
+    pub fn of_kind(kind: Kind, spec: Spec, headers: HeaderBlock) -> Result<Self, SignError> {
         if let Some(defect) = headers.defect() {
             return Err(SignError::Header(defect));
         }
@@ -122,12 +144,15 @@ impl Signer {
         if authors != 1 && !spec.allow_any_from {
             return Err(SignError::From(authors));
         }
-        let names = spec.headers.clone().unwrap_or_else(|| default_names(&headers));
+        let names = spec.headers.clone().unwrap_or_else(|| default_names(kind, &headers));
         if !names.iter().any(|name| name.eq_ignore_ascii_case("From")) {
             return Err(SignError::FromNotSigned);
         }
+        if names.len() > MAX_HEADERS || names.iter().map(|name| name.len() + 1).sum::<usize>() > MAX_FIELD / 2 {
+            return Err(SignError::ManyFields);
+        }
         let need = Need { canonicalization: spec.canonicalization.body, hash: Hash::Sha256, length: None };
-        Ok(Signer { spec, names, headers, hasher: Hasher::new(need), previous: 0, bare: false })
+        Ok(Signer { kind, spec, names, headers, hasher: Hasher::new(need), previous: 0, bare: false })
     }
 
     /// Takes the next octets of the body.
@@ -153,12 +178,16 @@ impl Signer {
             return Err(SignError::BareLineEnd);
         }
         let body_hash = base64::encode(self.hasher.finish().digest);
-        Ok(Draft { spec: self.spec, names: self.names, headers: self.headers, body_hash })
+        Ok(Draft { kind: self.kind, spec: self.spec, names: self.names, headers: self.headers, body_hash })
     }
 }
 
-fn default_names(headers: &HeaderBlock) -> Vec<String> {
+fn default_names(kind: Kind, headers: &HeaderBlock) -> Vec<String> {
     let mut names = Vec::new();
+    if kind != Kind::Dkim {
+        // RFC 8617 §4.1.2: the DKIM signatures that are there should be covered
+        names.extend(std::iter::repeat_n("DKIM-Signature".to_owned(), headers.named("DKIM-Signature").count()));
+    }
     for name in OVERSIGNED {
         names.extend(std::iter::repeat_n(name.to_owned(), headers.named(name).count() + 1));
     }
@@ -171,6 +200,7 @@ fn default_names(headers: &HeaderBlock) -> Vec<String> {
 /// All but the signature.
 #[derive(Clone, Debug)]
 pub struct Draft {
+    kind: Kind,
     spec: Spec,
     names: Vec<String>,
     headers: HeaderBlock,
@@ -199,22 +229,20 @@ impl Draft {
     /// The header field with a signature that was made elsewhere.
     pub fn sealed(&self, algorithm: Algorithm, signature: &[u8]) -> String {
         let mut field = self.field(algorithm);
-        let signature = base64::encode(signature);
-        for (index, piece) in signature.as_bytes().chunks(72).enumerate() {
-            if index > 0 {
-                field.push_str("\r\n\t ");
-            }
-            field.push_str(&String::from_utf8_lossy(piece));
-        }
-        field + "\r\n"
+        push_signature(&mut field, signature);
+        field
     }
 
     /// The field up to and with `b=`, its last tag. Lines are folded at about 76 octets.
     fn field(&self, algorithm: Algorithm) -> String {
         let spec = &self.spec;
         let c = spec.canonicalization;
+        let front = match self.kind {
+            Kind::Dkim => "DKIM-Signature: v=1".to_owned(),
+            Kind::ArcMessage { instance } => format!("ARC-Message-Signature: i={instance}"),
+        };
         let mut out = format!(
-            "DKIM-Signature: v=1; a={}; c={}/{};\r\n\td={}; s={};\r\n\t",
+            "{front}; a={}; c={}/{};\r\n\td={}; s={};\r\n\t",
             algorithm.word(),
             c.header.word(),
             c.body.word(),
@@ -241,4 +269,15 @@ impl Draft {
         }
         out + &format!("\r\n\tbh={};\r\n\tb=", self.body_hash)
     }
+}
+
+/// Ends a field that ends in `b=` with its value, in folded base64, and CRLF.
+pub fn push_signature(field: &mut String, signature: &[u8]) {
+    for (index, piece) in base64::encode(signature).as_bytes().chunks(72).enumerate() {
+        if index > 0 {
+            field.push_str("\r\n\t ");
+        }
+        field.push_str(&String::from_utf8_lossy(piece));
+    }
+    field.push_str("\r\n");
 }

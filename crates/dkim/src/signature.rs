@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use gatepost_syntax::{Domain, TagList, TagListError, base64};
+use gatepost_syntax::{Domain, Field, HeaderBlock, TagList, TagListError, base64};
 use thiserror::Error;
 
-use crate::canon::Canonicalizations;
+use crate::canon::{Canonicalization, Canonicalizations};
 use crate::crypto::Hash;
+use crate::select;
 
 /// Signature algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +31,8 @@ impl Algorithm {
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
+    /// The algorithm of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
         [Self::RsaSha1, Self::RsaSha256, Self::Ed25519Sha256].into_iter().find(|algorithm| algorithm.word() == word)
     }
 
@@ -45,6 +47,45 @@ impl Algorithm {
     /// The `k=` of its keys.
     pub(crate) fn key_word(self) -> &'static str {
         if self == Algorithm::Ed25519Sha256 { "ed25519" } else { "rsa" }
+    }
+}
+
+/// What signatures of all kinds have: DKIM-Signature, and the two of ARC (RFC 8617 §4.1.2, §4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Core {
+    /// `a=`
+    pub algorithm: Algorithm,
+    /// `b=`: the signature.
+    pub signature: Vec<u8>,
+    /// `d=`
+    pub domain: Domain,
+    /// `s=`
+    pub selector: Domain,
+    /// `t=`, Unix seconds.
+    pub timestamp: Option<u64>,
+    /// Where the value of `b=` stands in the text of the tags.
+    b_span: Range<usize>,
+}
+
+impl Core {
+    /// Reads the tags that all kinds have.
+    pub fn from_tags(tags: &TagList<'_>) -> Result<Self, SignatureError> {
+        let need = |name: &'static str| tags.value(name).ok_or(SignatureError::Missing(name));
+        let domain = domain(need("d")?, "d").filter(|d| d.label_count() > 1).ok_or(SignatureError::Malformed("d"))?;
+        Ok(Core {
+            algorithm: Algorithm::from_word(need("a")?).ok_or(SignatureError::Malformed("a"))?,
+            signature: octets(need("b")?, "b")?,
+            domain,
+            selector: domain_of_selector(need("s")?)?,
+            timestamp: number(tags.value("t"), "t")?,
+            b_span: tags.get("b").map(|tag| tag.value_span.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// Appends the relaxed form of the field that the tags were read from, as it is signed: `b=` emptied, without the
+    /// final CRLF (RFC 6376 §3.7).
+    pub fn unsigned(&self, field: Field<'_>, out: &mut Vec<u8>) {
+        select::unsigned_signature(field, &self.b_span, Canonicalization::Relaxed, out);
     }
 }
 
@@ -122,8 +163,8 @@ pub enum SignatureError {
 
 /// How many names `h=` may list.
 pub(crate) const MAX_HEADERS: usize = 1000;
-/// How long a field may be.
-pub(crate) const MAX_FIELD: usize = 16 << 10;
+/// How many octets a field of tags may have.
+pub const MAX_FIELD: usize = 16 << 10;
 
 impl Signature {
     /// Reads the body of a DKIM-Signature field.
@@ -132,44 +173,61 @@ impl Signature {
             return Err(SignatureError::Long);
         }
         let tags = TagList::parse(body).map_err(SignatureError::TagList)?;
-        let need = |name: &'static str| tags.value(name).ok_or(SignatureError::Missing(name));
-        if need("v")? != "1" {
-            return Err(SignatureError::Version);
+        match tags.value("v") {
+            None => return Err(SignatureError::Missing("v")),
+            Some("1") => {}
+            Some(_) => return Err(SignatureError::Version),
         }
-        let algorithm = Algorithm::from_word(need("a")?).ok_or(SignatureError::Malformed("a"))?;
-        let b = need("b")?;
-        let signature = octets(b, "b")?;
-        let body_hash = octets(need("bh")?, "bh")?;
-        let domain = domain(need("d")?, "d").filter(|d| d.label_count() > 1).ok_or(SignatureError::Malformed("d"))?;
-        let headers = header_names(need("h")?)?;
-        let selector = domain_of_selector(need("s")?)?;
+        let mut signature = Self::from_tags(&tags)?;
+        if signature.headers.iter().any(String::is_empty) {
+            return Err(SignatureError::Malformed("h"));
+        }
+        signature.identity = tags.value("i").map(str::to_owned);
+        if let Some(identity) = &signature.identity {
+            signature.identity_is_domain = identity_domain(identity, &signature.domain)? == signature.domain;
+        }
+        Ok(signature)
+    }
+
+    /// Reads the tags of a signature that has neither version nor identity: an ARC-Message-Signature, whose `i=` is another
+    /// one and whose `v=` is ignored (RFC 8617 §4.1.2). An empty name in `h=` selects nothing.
+    pub fn from_tags(tags: &TagList<'_>) -> Result<Self, SignatureError> {
+        let core = Core::from_tags(tags)?;
+        let need = |name: &'static str| tags.value(name).ok_or(SignatureError::Missing(name));
         let canonicalization = tags.value("c").map_or(Some(Canonicalizations::default()), Canonicalizations::parse);
-        let identity = tags.value("i").map(str::to_owned);
-        let identity_domain = identity.as_deref().map(|i| identity_domain(i, &domain)).transpose()?;
         let methods = tags.value("q").unwrap_or("dns/txt");
         if !methods.split(':').any(|method| method.trim() == "dns/txt") {
             return Err(SignatureError::QueryMethod);
         }
-        let (timestamp, expiration) = (number(tags.value("t"), "t")?, number(tags.value("x"), "x")?);
+        let (timestamp, expiration) = (core.timestamp, number(tags.value("x"), "x")?);
         if timestamp.zip(expiration).is_some_and(|(t, x)| x <= t) {
             return Err(SignatureError::Expiration);
         }
         Ok(Signature {
-            algorithm,
-            signature,
-            body_hash,
+            algorithm: core.algorithm,
+            signature: core.signature,
+            body_hash: octets(need("bh")?, "bh")?,
             canonicalization: canonicalization.ok_or(SignatureError::Malformed("c"))?,
-            identity_is_domain: identity_domain.is_none_or(|i| i == domain),
-            domain,
-            selector,
-            identity,
-            headers,
+            identity_is_domain: true,
+            domain: core.domain,
+            selector: core.selector,
+            identity: None,
+            headers: header_names(need("h")?)?,
             length: number(tags.value("l"), "l")?,
             timestamp,
             expiration,
-            b_span: tags.get("b").map(|tag| tag.value_span.clone()).unwrap_or_default(),
-            b_prefix: b.chars().filter(|c| !c.is_whitespace()).take(8).collect(),
+            b_span: core.b_span,
+            b_prefix: need("b")?.chars().filter(|c| !c.is_whitespace()).take(8).collect(),
         })
+    }
+
+    /// The octets that are signed: the fields of `h=`, then the signature's own `field` with `b=` emptied.
+    pub(crate) fn signed_octets(&self, headers: &HeaderBlock, field: Field<'_>) -> Vec<u8> {
+        let mut signed = Vec::with_capacity(4096);
+        let names = self.headers.iter().map(String::as_str);
+        select::signed_fields(headers, names, self.canonicalization.header, &mut signed);
+        select::unsigned_signature(field, &self.b_span, self.canonicalization.header, &mut signed);
+        signed
     }
 }
 
@@ -194,7 +252,7 @@ fn header_names(value: &str) -> Result<Vec<String>, SignatureError> {
     if names.len() > MAX_HEADERS {
         return Err(SignatureError::ManyHeaders);
     }
-    if names.iter().any(|name| name.is_empty() || !name.bytes().all(|octet| octet.is_ascii_graphic())) {
+    if !names.iter().flat_map(|name| name.bytes()).all(|octet| octet.is_ascii_graphic()) {
         return Err(SignatureError::Malformed("h"));
     }
     if names.iter().any(|name| name.eq_ignore_ascii_case("from")) {

@@ -1,17 +1,15 @@
 //! Verification (RFC 6376 §6) while the message streams in: headers, then the body in chunks, then the results.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use gatepost_dns::{LookupError, Name, Question, RecordType, Resolver, Txt};
+use gatepost_dns::{Question, RecordType, Resolver};
 use gatepost_syntax::{HeaderBlock, author};
 
-use crate::body::{BodyHash, Hasher, Need};
-use crate::crypto;
-use crate::outcome::{Fail, Neutral, Outcome, PermError, Policy, SignatureOutcome, Verdict};
-use crate::record::{KeyRecord, PublicKey, RecordError};
-use crate::select;
-use crate::signature::{Algorithm, Signature, SignatureError};
+use crate::hashes::{BodyDigests, BodyHashes};
+use crate::keys::{Keys, key_name};
+use crate::outcome::{Neutral, Outcome, PermError, Policy, SignatureOutcome, Verdict};
+use crate::signature::{Signature, SignatureError};
 
 /// Bounds and policy of verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +54,7 @@ pub struct Verifier {
     headers: Arc<HeaderBlock>,
     limits: Limits,
     candidates: Vec<Candidate>,
-    hashers: Vec<Hasher>,
+    hashes: BodyHashes,
 }
 
 /// One DKIM-Signature field.
@@ -81,28 +79,19 @@ impl Verifier {
             candidates.push(Candidate { field: index, parsed, evaluated: false });
         }
         choose(&headers, &mut candidates, limits);
-        let mut hashers: Vec<Hasher> = Vec::new();
-        for candidate in &mut candidates {
-            let (Ok(signature), true) = (&candidate.parsed, candidate.evaluated) else {
-                continue;
-            };
-            let need = need_of(signature);
-            if !hashers.iter().any(|hasher| hasher.need() == need) {
-                if hashers.len() == limits.body_hashes {
-                    candidate.evaluated = false;
-                    continue;
-                }
-                hashers.push(Hasher::new(need));
-            }
+        let mut hashes = BodyHashes::new(limits.body_hashes);
+        for candidate in candidates.iter_mut().filter(|candidate| candidate.evaluated) {
+            candidate.evaluated = candidate.parsed.as_ref().is_ok_and(|signature| hashes.register(signature));
         }
-        Verifier { headers, limits: limits.clone(), candidates, hashers }
+        Verifier { headers, limits: limits.clone(), candidates, hashes }
     }
 
     /// The questions that [`Finished::results`] will ask, each once: a driver may warm its cache while the body arrives.
     pub fn questions(&self) -> Vec<Question> {
         let mut questions = Vec::new();
         for candidate in self.candidates.iter().filter(|candidate| candidate.evaluated) {
-            let name = candidate.parsed.as_ref().ok().and_then(key_name);
+            let signature = candidate.parsed.as_ref().ok();
+            let name = signature.and_then(|signature| key_name(&signature.domain, &signature.selector));
             let question = name.map(|name| Question::new(name, RecordType::Txt));
             questions.extend(question.filter(|question| !questions.contains(question)));
         }
@@ -111,15 +100,18 @@ impl Verifier {
 
     /// Takes the next octets of the body.
     pub fn body(&mut self, chunk: &[u8]) {
-        for hasher in &mut self.hashers {
-            hasher.feed(chunk);
-        }
+        self.hashes.body(chunk);
+    }
+
+    /// The hashes of the body that is to come, for what else needs some: see [`BodyHashes::register`].
+    pub fn body_hashes(&mut self) -> &mut BodyHashes {
+        &mut self.hashes
     }
 
     /// The body has ended.
     pub fn finish(self) -> Finished {
-        let hashes = self.hashers.into_iter().map(Hasher::finish).collect();
-        Finished { headers: self.headers, limits: self.limits, candidates: self.candidates, hashes }
+        let digests = self.hashes.finish();
+        Finished { headers: self.headers, limits: self.limits, candidates: self.candidates, digests }
     }
 }
 
@@ -148,24 +140,12 @@ fn choose(headers: &HeaderBlock, candidates: &mut [Candidate], limits: &Limits) 
     }
 }
 
-fn need_of(signature: &Signature) -> Need {
-    Need {
-        canonicalization: signature.canonicalization.body,
-        hash: signature.algorithm.hash(),
-        length: signature.length,
-    }
-}
-
-fn key_name(signature: &Signature) -> Option<Name> {
-    Name::parse(&format!("{}._domainkey.{}", signature.selector, signature.domain)).ok()
-}
-
 /// A message that has been read; what is left to do is to ask for keys and to check.
 pub struct Finished {
     headers: Arc<HeaderBlock>,
     limits: Limits,
     candidates: Vec<Candidate>,
-    hashes: Vec<BodyHash>,
+    digests: BodyDigests,
 }
 
 impl std::fmt::Debug for Finished {
@@ -175,154 +155,31 @@ impl std::fmt::Debug for Finished {
 }
 
 impl Finished {
+    /// The hashes of the body, those that others registered among them.
+    pub fn body_digests(&self) -> &BodyDigests {
+        &self.digests
+    }
+
     /// Asks for the keys, each name once, and checks every signature. Total.
     pub async fn results(&self, dns: &dyn Resolver, now: SystemTime) -> Outcome {
-        let mut known: Vec<(Name, Result<Vec<Txt>, LookupError>)> = Vec::new();
+        let mut keys = Keys::new(dns, &self.limits, now);
         let mut signatures = Vec::with_capacity(self.candidates.len());
         for candidate in &self.candidates {
             let mut outcome = describe(candidate);
-            outcome.verdict = match &candidate.parsed {
-                Err(error) => Verdict::Neutral(Neutral::Signature(error.clone())),
-                Ok(_) if !candidate.evaluated => Verdict::Policy(Policy::TooMany { limit: self.limits.signatures }),
-                Ok(signature) => match self.before_the_key(signature, now) {
-                    Some(verdict) => verdict,
-                    None => {
-                        let keys = keys_of(dns, signature, &mut known).await;
-                        self.with_keys(candidate.field, signature, keys, &mut outcome)
-                    }
-                },
+            let field = self.headers.fields().nth(candidate.field);
+            outcome.verdict = match (&candidate.parsed, field) {
+                (Err(error), _) => Verdict::Neutral(Neutral::Signature(error.clone())),
+                (Ok(signature), Some(field)) if candidate.evaluated => {
+                    let tried = keys.verify(signature, field, &self.headers, &self.digests).await;
+                    (outcome.key_bits, outcome.testing) = (tried.key_bits, tried.testing);
+                    tried.verdict
+                }
+                (Ok(_), _) => Verdict::Policy(Policy::TooMany { limit: self.limits.signatures }),
             };
             signatures.push(outcome);
         }
         Outcome { signatures }
     }
-
-    /// What can be said without the key.
-    fn before_the_key(&self, signature: &Signature, now: SystemTime) -> Option<Verdict> {
-        if signature.algorithm == Algorithm::RsaSha1 && !self.limits.allow_sha1 {
-            return Some(Verdict::Policy(Policy::Sha1));
-        }
-        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let at = signature.expiration?;
-        (at.saturating_add(self.limits.clock_skew) < now).then_some(Verdict::Fail(Fail::Expired { at }))
-    }
-
-    fn with_keys(
-        &self,
-        field: usize,
-        signature: &Signature,
-        keys: Result<Vec<Txt>, Verdict>,
-        outcome: &mut SignatureOutcome,
-    ) -> Verdict {
-        let keys = match keys {
-            Ok(keys) => keys,
-            Err(verdict) => return verdict,
-        };
-        let mut error = PermError::NoKey;
-        let mut records = Vec::new();
-        for txt in &keys {
-            match txt.as_str().map_or(Err(RecordError::NotText), KeyRecord::parse) {
-                Ok(record) => records.push(record),
-                Err(reason) => error = PermError::Record(reason),
-            }
-        }
-        let mut verdict = Verdict::PermError(error);
-        for record in records.iter().take(self.limits.keys) {
-            outcome.key_bits = Some(record.bits());
-            outcome.testing = record.testing;
-            verdict = self.with_key(field, signature, record);
-            if verdict == Verdict::Pass {
-                break;
-            }
-        }
-        verdict
-    }
-
-    fn with_key(&self, field: usize, signature: &Signature, record: &KeyRecord) -> Verdict {
-        if let Some(error) = unusable(signature, record) {
-            return Verdict::PermError(error);
-        }
-        if let PublicKey::Rsa(key) = &record.key {
-            let bits = key.bits;
-            if bits < self.limits.rsa_min_bits {
-                return Verdict::Policy(Policy::ShortKey { bits });
-            }
-            if bits > self.limits.rsa_max_bits {
-                return Verdict::Policy(Policy::LongKey { bits });
-            }
-        }
-        let need = need_of(signature);
-        let Some(hash) = self.hashes.iter().find(|hash| hash.need == need) else {
-            return Verdict::Policy(Policy::TooMany { limit: self.limits.body_hashes });
-        };
-        let covered = signature.length.unwrap_or(hash.total);
-        if covered > hash.total {
-            return Verdict::PermError(PermError::LongLength { length: covered, total: hash.total });
-        }
-        if hash.digest != signature.body_hash {
-            return Verdict::Fail(Fail::BodyHash);
-        }
-        if !self.signature_is_right(field, signature, &record.key) {
-            return Verdict::Fail(Fail::Signature);
-        }
-        if covered < hash.total && !self.limits.allow_partial_body {
-            return Verdict::Policy(Policy::PartialBody { covered, total: hash.total });
-        }
-        Verdict::Pass
-    }
-
-    fn signature_is_right(&self, field: usize, signature: &Signature, key: &PublicKey) -> bool {
-        let Some(field) = self.headers.fields().nth(field) else {
-            return false;
-        };
-        let mut signed = Vec::with_capacity(4096);
-        let names = signature.headers.iter().map(String::as_str);
-        let canonicalization = signature.canonicalization.header;
-        select::signed_fields(&self.headers, names, canonicalization, &mut signed);
-        select::unsigned_signature(field, &signature.b_span, canonicalization, &mut signed);
-        match key {
-            PublicKey::Rsa(key) => {
-                crypto::verify_rsa(signature.algorithm.hash(), &key.pkcs1, &signed, &signature.signature)
-            }
-            PublicKey::Ed25519(key) => crypto::verify_ed25519(key, &signed, &signature.signature),
-            PublicKey::Revoked => false,
-        }
-    }
-}
-
-/// Why a key is not for this signature (RFC 6376 §6.1.2).
-fn unusable(signature: &Signature, record: &KeyRecord) -> Option<PermError> {
-    if record.is_revoked() {
-        Some(PermError::Revoked)
-    } else if record.key_type() != Some(signature.algorithm.key_word()) {
-        Some(PermError::KeyType)
-    } else if !record.allows(signature.algorithm) {
-        Some(PermError::KeyHash)
-    } else if !record.serves_email() {
-        Some(PermError::KeyService)
-    } else if record.strict && !signature.identity_is_domain {
-        Some(PermError::KeyStrict)
-    } else {
-        None
-    }
-}
-
-async fn keys_of(
-    dns: &dyn Resolver,
-    signature: &Signature,
-    known: &mut Vec<(Name, Result<Vec<Txt>, LookupError>)>,
-) -> Result<Vec<Txt>, Verdict> {
-    let name = key_name(signature).ok_or(Verdict::PermError(PermError::LongName))?;
-    let kept = known.iter().find(|(kept, _)| *kept == name).map(|(_, keys)| keys.clone());
-    let keys = match kept {
-        Some(keys) => keys,
-        None => {
-            let keys = dns.txt(&name).await.map(|found| found.records);
-            known.push((name, keys.clone()));
-            keys
-        }
-    };
-    keys.map_err(Verdict::TempError)
 }
 
 fn describe(candidate: &Candidate) -> SignatureOutcome {

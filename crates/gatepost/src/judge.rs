@@ -1,9 +1,10 @@
-//! Judging a message while it streams in: SPF, DKIM and DMARC together.
+//! Judging a message while it streams in: SPF, DKIM, ARC and DMARC together.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use gatepost_arc::Chain;
 use gatepost_dkim::Verifier;
 use gatepost_dmarc::{Identifiers, Preset, Request};
 use gatepost_dns::Resolver;
@@ -35,6 +36,8 @@ pub struct Limits {
     pub spf: gatepost_spf::Limits,
     /// Of DKIM.
     pub dkim: gatepost_dkim::Limits,
+    /// Of ARC.
+    pub arc: gatepost_arc::Limits,
     /// Of DMARC.
     pub dmarc: gatepost_dmarc::Limits,
 }
@@ -94,6 +97,7 @@ impl Judge {
         Judging {
             splitter: Some(Splitter::new(&self.limits.headers)),
             verifier: None,
+            chain: None,
             headers: None,
             limits: self.limits.clone(),
         }
@@ -109,7 +113,7 @@ impl Judge {
     /// The message has ended: asks what is left to ask, and judges.
     pub async fn finish(&self, mut judging: Judging, envelope: &Envelope) -> Result<Inbound, JudgeError> {
         judging.end_of_headers()?;
-        let (Some(headers), Some(verifier)) = (judging.headers, judging.verifier) else {
+        let (Some(headers), Some(verifier), Some(chain)) = (judging.headers, judging.verifier, judging.chain) else {
             return Err(JudgeError::Malformed(Defect::NoColon { at: 0 }));
         };
         if let Some(defect) = headers.defect() {
@@ -122,7 +126,9 @@ impl Judge {
         let gatepost_spf::Both { helo, mail_from: spf } =
             gatepost_spf::check_both(dns, &spf_query, &self.limits.spf).await;
         let received_spf = spf.received_spf(&spf_query);
-        let dkim = verifier.finish().results(dns, envelope.now).await;
+        let finished = verifier.finish();
+        let dkim = finished.results(dns, envelope.now).await;
+        let arc = chain.results(finished.body_digests(), dns, envelope.now).await;
         let authors = author::authors(&headers);
         let passed = Identifiers {
             spf: spf.passed().cloned(),
@@ -131,7 +137,8 @@ impl Judge {
             dkim_undecided: dkim.undecided(),
         };
         let dmarc = gatepost_dmarc::check(dns, &authors, &passed, &self.limits.dmarc, self.preset).await;
-        Ok(Inbound { authserv_id: self.authserv_id.clone(), auth: None, helo, spf, received_spf, dkim, dmarc, headers })
+        let (authserv_id, client) = (self.authserv_id.clone(), envelope.ip);
+        Ok(Inbound { authserv_id, client, auth: None, helo, spf, received_spf, dkim, arc, dmarc, headers })
     }
 }
 
@@ -140,6 +147,7 @@ pub struct Judging {
     splitter: Option<Splitter>,
     headers: Option<Arc<HeaderBlock>>,
     verifier: Option<Verifier>,
+    chain: Option<Chain>,
     limits: Limits,
 }
 
@@ -174,7 +182,10 @@ impl Judging {
     fn end_of_headers(&mut self) -> Result<(), JudgeError> {
         if let Some(splitter) = self.splitter.take() {
             let headers = Arc::new(splitter.finish()?);
-            self.verifier = Some(Verifier::new(Arc::clone(&headers), &self.limits.dkim));
+            let mut verifier = Verifier::new(Arc::clone(&headers), &self.limits.dkim);
+            let chain = Chain::new(Arc::clone(&headers), &self.limits.arc);
+            chain.register(verifier.body_hashes()); // one pass over the body for both
+            (self.verifier, self.chain) = (Some(verifier), Some(chain));
             self.headers = Some(headers);
         }
         Ok(())
@@ -185,6 +196,7 @@ impl Judging {
 #[derive(Debug)]
 pub struct Inbound {
     authserv_id: String,
+    client: IpAddr,
     auth: Option<ResInfo>,
     /// SPF of the HELO name.
     pub helo: gatepost_spf::Outcome,
@@ -193,6 +205,8 @@ pub struct Inbound {
     received_spf: String,
     /// DKIM of all signatures.
     pub dkim: gatepost_dkim::Outcome,
+    /// ARC: who handed the message on. It changes nothing about the other results.
+    pub arc: gatepost_arc::Outcome,
     /// DMARC of the author domain.
     pub dmarc: gatepost_dmarc::Outcome,
     /// The header section as it came.
@@ -219,6 +233,7 @@ impl Inbound {
             .with(self.spf.res_info())
             .with(self.helo.res_info())
             .with_all(self.dkim.res_infos())
+            .with(self.arc.res_info(Some(self.client)))
             .with(self.dmarc.res_info())
     }
 
@@ -230,12 +245,13 @@ impl Inbound {
 
 impl Explain for Inbound {
     fn explain(&self) -> Outline {
-        let words = (self.spf.verdict.word(), self.dkim.word(), self.dmarc.verdict.word());
-        let line = format!("spf={} dkim={} dmarc={}", words.0, words.1, words.2);
+        let (spf, dmarc) = (self.spf.verdict.word(), self.dmarc.verdict.word());
+        let line = format!("spf={spf} dkim={} arc={} dmarc={dmarc}", self.dkim.word(), self.arc.word());
         Outline::new(line).children([
             self.helo.explain(),
             self.spf.explain(),
             self.dkim.explain(),
+            self.arc.explain(),
             self.dmarc.explain(),
         ])
     }

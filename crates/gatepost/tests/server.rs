@@ -6,6 +6,7 @@ use std::net::TcpStream;
 
 use gatepost::store::Folder;
 use gatepost::{Envelope, Handle, Judge, MailStore, Maildir, Memory, Policy, Server, Service, Users, tls};
+use gatepost_arc::seal::{Payload, Sealer};
 use gatepost_dns::Zone;
 use gatepost_results::Explain;
 use gatepost_sasl::{Identity, Secret};
@@ -159,9 +160,43 @@ async fn one_call_judges_a_message() {
         now: std::time::SystemTime::now(),
     };
     let inbound = judge.message(&envelope, b"From: a@home.test\r\n\r\nhi\r\n").await.unwrap();
-    assert_eq!(inbound.explain().line, "spf=pass dkim=none dmarc=none");
+    assert_eq!(inbound.explain().line, "spf=pass dkim=none arc=none dmarc=none");
     for malformed in [&b"From: a@home.test\rFrom: b@bank.test\r\n\r\n"[..], b" x\r\n\r\n", b"no colon\r\n\r\n"] {
         assert!(judge.message(&envelope, malformed).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_chain_is_recorded_and_changes_nothing_else() {
+    let key = gatepost_dkim::PrivateKey::from_ed25519_seed(&[7; 32]).unwrap(); // a test key
+    let zone = format!("{ZONE}\ns._domainkey.list.test TXT \"{}\"", key.public_record());
+    let judge = Judge::new(std::sync::Arc::new(Zone::parse(&zone).unwrap()), "mx.example.test");
+    let envelope = Envelope {
+        ip: "192.0.2.1".parse().unwrap(),
+        helo: "list.test".into(),
+        mail_from: "b@list.test".into(),
+        now: std::time::SystemTime::now(),
+    };
+    let message = b"From: a@bank.test\r\n\r\nhi\r\n";
+    let arrived = judge.message(&envelope, message).await.unwrap();
+    let spec = gatepost_dkim::sign::Spec::new("list.test".parse().unwrap(), "s".parse().unwrap());
+    let headers = (*arrived.headers).clone();
+    let mut sealer = Sealer::new(spec, headers, &arrived.arc, &Payload::from(&arrived.results())).unwrap();
+    sealer.body(b"hi\r\n");
+    let set = sealer.finish().unwrap().seal(&key).unwrap().to_string();
+    for (body, recorded) in [
+        ("hi\r\n", "arc=pass header.oldest-pass=0 smtp.remote-ip=192.0.2.1"),
+        (
+            "ho\r\n",
+            "arc=fail reason=\"the message signature of i=1: the body hash did not verify\" smtp.remote-ip=192.0.2.1",
+        ),
+    ] {
+        let message = format!("{set}From: a@bank.test\r\n\r\n{body}");
+        let inbound = judge.message(&envelope, message.as_bytes()).await.unwrap();
+        let results = inbound.results().to_field();
+        assert!(results.contains(&format!("\t{recorded};\r\n")), "{results}");
+        assert_eq!(inbound.dmarc, arrived.dmarc);
+        assert_eq!(inbound.disposition(), arrived.disposition());
     }
 }
 

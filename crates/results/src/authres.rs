@@ -152,6 +152,19 @@ pub fn parse(body: &str) -> Result<Untrusted, ParseError> {
     Ok(Untrusted { authserv_id, version, results })
 }
 
+/// The results of a field as they are written, comments included, from the first `;` on: what one's own field says, to be
+/// said again elsewhere (RFC 8617 §4.1.1). The whole body must be readable.
+pub fn results_text(body: &str) -> Result<&str, ParseError> {
+    parse(body)?;
+    let mut reader = Reader { text: body, rest: body };
+    reader.skip()?;
+    reader.value()?;
+    reader.skip()?;
+    reader.number();
+    reader.skip()?;
+    Ok(reader.rest)
+}
+
 /// Reads no further than the authserv-id and the version: enough to tell whose field it claims to be.
 pub(crate) fn parse_server(body: &str) -> Result<(String, Option<u32>), ParseError> {
     let mut reader = Reader { text: body, rest: body };

@@ -1,0 +1,69 @@
+//! The body hashes that a message's signatures need, each computed once however many signatures there are.
+
+use crate::body::{BodyHash, Hasher, Need};
+use crate::signature::Signature;
+
+/// Hashes a body while it arrives. Signatures register what they need before the first chunk.
+pub struct BodyHashes {
+    hashers: Vec<Hasher>,
+    limit: usize,
+}
+
+impl BodyHashes {
+    /// At most `limit` distinct hashes.
+    pub fn new(limit: usize) -> Self {
+        BodyHashes { hashers: Vec::new(), limit }
+    }
+
+    /// Notes what a signature needs; equal needs share one hash. False: the limit is reached and the hash will not be
+    /// computed.
+    pub fn register(&mut self, signature: &Signature) -> bool {
+        let need = need_of(signature);
+        let known = self.hashers.iter().any(|hasher| hasher.need() == need);
+        if !known && self.hashers.len() < self.limit {
+            self.hashers.push(Hasher::new(need));
+            return true;
+        }
+        known
+    }
+
+    /// Takes the next octets of the body.
+    pub fn body(&mut self, chunk: &[u8]) {
+        for hasher in &mut self.hashers {
+            hasher.feed(chunk);
+        }
+    }
+
+    /// The body has ended.
+    pub fn finish(self) -> BodyDigests {
+        BodyDigests { digests: self.hashers.into_iter().map(Hasher::finish).collect(), limit: self.limit }
+    }
+}
+
+impl std::fmt::Debug for BodyHashes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BodyHashes").field("hashes", &self.hashers.len()).finish_non_exhaustive()
+    }
+}
+
+/// The hashes of a whole body.
+#[derive(Clone, Debug)]
+pub struct BodyDigests {
+    digests: Vec<BodyHash>,
+    pub(crate) limit: usize,
+}
+
+impl BodyDigests {
+    pub(crate) fn of(&self, signature: &Signature) -> Option<&BodyHash> {
+        let need = need_of(signature);
+        self.digests.iter().find(|hash| hash.need == need)
+    }
+}
+
+fn need_of(signature: &Signature) -> Need {
+    Need {
+        canonicalization: signature.canonicalization.body,
+        hash: signature.algorithm.hash(),
+        length: signature.length,
+    }
+}
