@@ -5,3 +5,8 @@
 #[doc = include_str!("../../README.md")]
 #[cfg(doctest)]
 pub struct Readme;
+
+/// The cookbook.
+#[doc = include_str!("../../docs/cookbook.md")]
+#[cfg(doctest)]
+pub struct Cookbook;
