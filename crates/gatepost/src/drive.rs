@@ -5,12 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use gatepost_wire::{Endpoint, Step, TlsInfo};
+use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::tls::{Tls, TlsStream};
+use crate::tls::{Side, TlsStream};
 
 /// A connection, in clear or not.
 pub(crate) enum Stream {
@@ -23,12 +24,34 @@ pub(crate) enum Stream {
 /// How long a peer may take to accept what is written, and to do a handshake.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Why a session broke off.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Broken {
+    /// The connection failed, or whoever answers the endpoint's questions gave up.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// TLS could not be set up.
+    #[error("TLS: {0}")]
+    Handshake(io::Error),
+}
+
+impl From<Broken> for io::Error {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Io(error) | Broken::Handshake(error) => error,
+        }
+    }
+}
+
 impl Stream {
-    pub(crate) async fn secure(&mut self, tls: &Tls) -> io::Result<TlsInfo> {
+    pub(crate) async fn secure(&mut self, side: &Side) -> Result<TlsInfo, Broken> {
         let Stream::Plain(tcp) = std::mem::replace(self, Stream::Taken) else {
-            return Err(io::Error::other("TLS within TLS"));
+            return Err(Broken::Handshake(io::Error::other("TLS within TLS")));
         };
-        let (stream, info) = timeout(PATIENCE, tls.accept(tcp)).await??;
+        let handshake = timeout(PATIENCE, side.handshake(tcp)).await;
+        let (stream, info) =
+            handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(Broken::Handshake)?;
         *self = Stream::Tls(Box::new(stream));
         Ok(info)
     }
@@ -64,23 +87,30 @@ impl Stream {
     }
 }
 
-/// Decides an endpoint's questions.
-pub(crate) trait Handler<E: Endpoint>: Send {
+/// Decides an endpoint's questions. A closure that does not wait is one, too.
+pub trait Handler<E: Endpoint>: Send {
+    /// Answers an event by a method of the endpoint; an error breaks the session off.
     fn on(&mut self, endpoint: &mut E, event: E::Event) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// How long a peer may be silent once the server is stopping.
+impl<E: Endpoint, F: FnMut(&mut E, E::Event) -> io::Result<()> + Send> Handler<E> for F {
+    fn on(&mut self, endpoint: &mut E, event: E::Event) -> impl Future<Output = io::Result<()>> + Send {
+        std::future::ready(self(endpoint, event))
+    }
+}
+
+/// How long a peer may be silent once we are stopping.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Runs a session to its end. When the server is stopping, a peer that goes on sending is heard to the end of what it
+/// Runs a session to its end. When we are stopping, a peer that goes on sending is heard to the end of what it
 /// does, and one that is silent is told that time is over.
 pub(crate) async fn drive<E>(
     stream: &mut Stream,
-    tls: &Tls,
+    side: &Side,
     endpoint: &mut E,
     handler: &mut impl Handler<E>,
     mut stopping: watch::Receiver<bool>,
-) -> io::Result<()>
+) -> Result<(), Broken>
 where
     E: Endpoint + Send,
     E::Event: Send,
@@ -99,13 +129,13 @@ where
                 match read {
                     Ok(Ok(0)) => endpoint.closed(),
                     Ok(Ok(length)) => endpoint.feed(buffer.get(..length).unwrap_or_default()),
-                    Ok(Err(error)) => return Err(error), // a TLS stream that ends without close_notify, too
+                    Ok(Err(error)) => return Err(error.into()), // a TLS stream that ends without close_notify, too
                     Err(_) => endpoint.timed_out(),
                 }
             }
-            Step::StartTls => endpoint.secured(stream.secure(tls).await?),
+            Step::StartTls => endpoint.secured(stream.secure(side).await?),
             Step::Event(event) => handler.on(endpoint, event).await?,
-            Step::Close => return stream.close().await,
+            Step::Close => return Ok(stream.close().await?),
         }
     }
 }

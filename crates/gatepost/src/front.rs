@@ -1,7 +1,6 @@
 //! What stands behind a listener: the gate, and a task a connection.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,12 +14,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::delivery::Shared;
-use crate::drive::{Handler, Stream, drive};
+use crate::drive::{Broken, Handler, Stream, drive};
 use crate::mx::Mx;
 use crate::pop::Pop;
 use crate::server::{Limits, Service};
 use crate::submission::Submission;
-use crate::tls::Tls;
+use crate::tls::{Side, Tls};
 
 /// Lets in as many as the limits say.
 pub(crate) struct Gate {
@@ -133,17 +132,17 @@ impl Front {
         Smtp::new(SmtpConfig { hostname, profile, starttls: true, sasl: SaslPolicy::default(), limits }, nonce)
     }
 
-    async fn run<E>(&self, tcp: TcpStream, mut endpoint: E, mut handler: impl Handler<E>) -> io::Result<()>
+    async fn run<E>(&self, tcp: TcpStream, mut endpoint: E, mut handler: impl Handler<E>) -> Result<(), Broken>
     where
         E: Endpoint + Send,
         E::Event: Send,
     {
         tcp.set_nodelay(true)?;
-        let mut stream = Stream::Plain(tcp);
+        let (mut stream, side) = (Stream::Plain(tcp), Side::Server(self.tls.clone()));
         if self.service.is_implicit_tls() {
-            endpoint.secured(stream.secure(&self.tls).await?);
+            endpoint.secured(stream.secure(&side).await?);
         }
-        drive(&mut stream, &self.tls, &mut endpoint, &mut handler, self.stopping.clone()).await
+        drive(&mut stream, &side, &mut endpoint, &mut handler, self.stopping.clone()).await
     }
 }
 

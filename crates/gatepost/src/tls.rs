@@ -1,4 +1,6 @@
-//! TLS: the one file that names rustls.
+//! TLS: the one file that names rustls, with the client's side below it.
+
+pub(crate) mod client;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,13 +8,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gatepost_wire::{TlsInfo, TlsVersion};
-use rustls::ServerConfig;
+use rustls::{ConnectionCommon, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-pub(crate) use tokio_rustls::server::TlsStream;
+pub(crate) use tokio_rustls::TlsStream;
 
 /// A certificate with its key, for TLS 1.2 and 1.3. Clones share it; [`Tls::reload`] changes it for new connections.
 #[derive(Clone)]
@@ -82,15 +84,34 @@ impl Tls {
     /// The server's side of a handshake.
     pub(crate) async fn accept(&self, tcp: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsInfo)> {
         let stream = TlsAcceptor::from(self.config.load_full()).accept(tcp).await?;
-        let (_, connection) = stream.get_ref();
-        let version = match connection.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
-            _ => TlsVersion::Tls12,
-        };
-        let cipher =
-            connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
-        let mut info = TlsInfo::new(version, &cipher);
-        info.exporter = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
-        Ok((stream, info))
+        let info = info(stream.get_ref().1);
+        Ok((stream.into(), info))
+    }
+}
+
+/// What endpoints may know of a connection, on either side.
+fn info<Data>(connection: &ConnectionCommon<Data>) -> TlsInfo {
+    let version = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
+        _ => TlsVersion::Tls12,
+    };
+    let cipher = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+    let mut info = TlsInfo::new(version, &cipher);
+    info.exporter = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
+    info
+}
+
+/// Which side of a handshake a connection takes.
+pub(crate) enum Side {
+    Server(Tls),
+    Client(client::Peer),
+}
+
+impl Side {
+    pub(crate) async fn handshake(&self, tcp: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsInfo)> {
+        match self {
+            Side::Server(tls) => tls.accept(tcp).await,
+            Side::Client(peer) => peer.handshake(tcp).await,
+        }
     }
 }

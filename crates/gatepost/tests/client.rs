@@ -1,0 +1,101 @@
+//! Clients of ours against servers of ours, over loopback and TLS.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
+
+use std::path::PathBuf;
+
+use gatepost::client::{self, Broken, ClientTls, ConnectError, Connection};
+use gatepost::{Handle, Memory, Server, Service, Users, tls};
+use gatepost_dns::Zone;
+use gatepost_sasl::{PlainClient, Secret};
+use gatepost_smtp::client::{Client, Config, Event, Limits};
+use gatepost_syntax::Mailbox;
+
+/// A server with a certificate for `localhost`, and the certificate's file.
+async fn start(test: &str) -> (Handle, PathBuf) {
+    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-client-{test}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let users = Users::new(Secret::new("a test secret"));
+    users.add(&Mailbox::parse("bob@example.test").unwrap(), &Secret::new("pencil"), b"sixteen octets..");
+    let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse("").unwrap());
+    let server = server.tls(tls::from_pem(&certificate, key).unwrap()).users(users).store(Memory::new()).spool(folder);
+    let server = server.listen(Service::Submission, "127.0.0.1:0").unwrap();
+    let server = server.listen(Service::Submissions, "127.0.0.1:0").unwrap();
+    (server.start().await.unwrap(), certificate)
+}
+
+async fn connect(handle: &Handle, service: Service, host: &str, tls: &ClientTls) -> Result<Connection, ConnectError> {
+    let addresses = [handle.address(service).unwrap()];
+    client::connect_to(&addresses, host, tls, service == Service::Submissions, &client::Limits::default()).await
+}
+
+/// Asks for TLS where that is still to be done, logs in and says good-bye: what happened.
+async fn log_in(connection: Connection) -> (Vec<Event>, Result<(), Broken>) {
+    let config = Config { name: "laptop.example".parse().unwrap(), require_tls: true, limits: Limits::default() };
+    let (mut endpoint, mut seen) = (Client::new(config), Vec::new());
+    let ended = client::run(connection, &mut endpoint, |smtp: &mut Client, event| {
+        match &event {
+            Event::Ready(can) if can.starttls => smtp.start_tls(),
+            Event::Ready(_) if seen.is_empty() => {
+                smtp.authenticate(Box::new(PlainClient::new("bob@example.test", Secret::new("pencil"))));
+            }
+            Event::Ready(_) => smtp.quit(),
+            _ => seen.push(event),
+        }
+        Ok(())
+    });
+    let ended = ended.await;
+    (seen, ended)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_logs_in_over_starttls_and_over_implicit_tls() {
+    let (handle, certificate) = start("log-in").await;
+    let tls = ClientTls::with_roots(&certificate).unwrap();
+    assert!(tls.is_verified());
+    for service in [Service::Submission, Service::Submissions] {
+        let connection = connect(&handle, service, "localhost", &tls).await.unwrap();
+        assert_eq!(connection.tls().is_some(), service == Service::Submissions);
+        let (seen, ended) = log_in(connection).await;
+        assert_eq!(seen, [Event::Authenticated], "{service:?}");
+        ended.unwrap();
+    }
+    handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_for_another_name_or_of_a_stranger_is_not_believed() {
+    let (handle, certificate) = start("names").await;
+    let (other, others) = start("stranger").await;
+    for (host, roots) in [("mx.example.test", &certificate), ("127.0.0.1", &certificate), ("localhost", &others)] {
+        let tls = ClientTls::with_roots(roots).unwrap();
+        let connection = connect(&handle, Service::Submission, host, &tls).await.unwrap();
+        let (seen, ended) = log_in(connection).await;
+        assert!(matches!(ended, Err(Broken::Handshake(_))), "{host}: {ended:?}");
+        assert_eq!(seen, []);
+        let implicit = connect(&handle, Service::Submissions, host, &tls).await;
+        assert!(matches!(implicit, Err(ConnectError::Handshake { .. })), "{host}: {implicit:?}");
+    }
+    let anybody = ClientTls::opportunistic().unwrap();
+    let connection = connect(&handle, Service::Submission, "mx.example.test", &anybody).await.unwrap();
+    assert_eq!(log_in(connection).await.0, [Event::Authenticated]);
+    handle.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_reached_is_named() {
+    let tls = ClientTls::opportunistic().unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let limits = client::Limits::default();
+    let refused = client::connect_to(&[closed], "localhost", &tls, false, &limits).await;
+    assert!(matches!(refused, Err(ConnectError::Unreachable { address, .. }) if address == closed), "{refused:?}");
+    let nowhere = client::connect_to(&[], "localhost", &tls, false, &limits).await;
+    assert!(matches!(nowhere, Err(ConnectError::NoAddress { .. })), "{nowhere:?}");
+    let unnamed = client::connect_to(&[closed], "no host", &tls, false, &limits).await;
+    assert!(matches!(unnamed, Err(ConnectError::Name(_))), "{unnamed:?}");
+    assert!(ClientTls::with_roots("no-such-file.pem").is_err());
+}
