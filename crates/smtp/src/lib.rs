@@ -4,9 +4,13 @@
 pub mod client;
 mod command;
 mod envelope;
+pub mod mx;
 mod reply;
+pub mod report;
 pub mod server;
+mod status;
 
 pub use command::{Command, CommandError};
 pub use envelope::{Body, Hello, MailFrom, RcptTo};
 pub use reply::Reply;
+pub use status::{Class, Status};

@@ -4,6 +4,7 @@
 pub mod author;
 pub mod base64;
 pub mod cfws;
+mod date;
 mod domain;
 mod escape;
 pub mod header;
@@ -12,6 +13,7 @@ mod path;
 pub mod taglist;
 
 pub use author::{AuthorError, Authors};
+pub use date::date_time;
 pub use domain::{Domain, DomainError};
 pub use escape::escape;
 pub use header::{Defect, Fed, Field, HeaderBlock, HeaderError, HeaderLimits, Splitter};
