@@ -151,6 +151,24 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// The octet of the record that is wrong, where there is one.
+    pub fn at(&self) -> Option<usize> {
+        match self {
+            RecordError::Version => None,
+            RecordError::Character { at }
+            | RecordError::UnknownMechanism { at }
+            | RecordError::Term { at }
+            | RecordError::Address { at }
+            | RecordError::Prefix { at }
+            | RecordError::NotAscii { at }
+            | RecordError::Macro { at }
+            | RecordError::DomainSpec { at }
+            | RecordError::Repeated { at, .. } => Some(*at),
+        }
+    }
+}
+
 const VERSION: &str = "v=spf1";
 
 /// Whether a TXT record is an SPF record: it begins with `v=spf1` and a space or the end (RFC 7208 §4.5).
