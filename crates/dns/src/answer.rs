@@ -1,9 +1,7 @@
 //! Questions and answers that say what DNS says.
 
 use std::fmt;
-use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,23 +9,6 @@ use thiserror::Error;
 
 use crate::name::Name;
 use crate::txt::Txt;
-
-/// Answers DNS questions: all that the policy crates ask of the network.
-///
-/// One method, dyn-safe: a cache, a recorder or a test zone is one short `impl`.
-pub trait Resolver: Send + Sync {
-    /// Asks one question. A CNAME is followed by the resolver; the answer holds records of the asked type.
-    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a>;
-}
-
-/// The future of a look-up.
-pub type Lookup<'a> = Pin<Box<dyn Future<Output = Result<Answer, LookupError>> + Send + 'a>>;
-
-impl<R: Resolver + ?Sized> Resolver for Arc<R> {
-    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
-        (**self).lookup(question)
-    }
-}
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -18,9 +18,13 @@ impl Wake for Unpark {
 ///
 /// Over a [`crate::Zone`] nothing ever waits; over a network resolver that brings its own threads it works as well.
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    // what is at hand needs no waker
+    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return output;
+    }
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(output) => return output,

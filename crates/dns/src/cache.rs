@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::answer::{Answer, Lookup, Question, Resolver};
+use crate::answer::{Answer, Question};
+use crate::resolver::{Lookup, Resolver};
 
 /// Tells how long ago some fixed moment was. The cache reads no clock of its own (the moment is the caller's choice).
 pub type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
@@ -59,11 +60,11 @@ impl<R: Resolver> Cached<R> {
 
 impl<R: Resolver> Resolver for Cached<R> {
     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
-        Box::pin(async move {
-            let now = (self.clock)();
-            if let Some(answer) = self.get(question, now) {
-                return Ok(answer);
-            }
+        let now = (self.clock)();
+        if let Some(answer) = self.get(question, now) {
+            return Lookup::ready(Ok(answer));
+        }
+        Lookup::new(async move {
             let answer = self.inner.lookup(question).await?;
             self.keep(question, &answer, now);
             Ok(answer)

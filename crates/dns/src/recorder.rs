@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::answer::{Answer, Lookup, LookupError, Question, Resolver};
+use crate::answer::{Answer, LookupError, Question};
+use crate::resolver::{Lookup, Resolver};
 
 /// One question with its answer.
 pub type Asked = (Question, Result<Answer, LookupError>);
@@ -28,7 +29,7 @@ impl<R: Resolver> Recorder<R> {
 
 impl<R: Resolver> Resolver for Recorder<R> {
     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
-        Box::pin(async move {
+        Lookup::new(async move {
             let answer = self.inner.lookup(question).await;
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.push((question.clone(), answer.clone()));

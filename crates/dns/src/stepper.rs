@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::answer::{Answer, Lookup, LookupError, Question, Resolver};
+use crate::answer::{Answer, LookupError, Question};
+use crate::resolver::{Lookup, Resolver};
 
 /// Runs an evaluation step by step: [`Stepper::poll`] says what it wants to know, [`Stepper::answer`] tells it.
 pub struct Stepper<T> {
@@ -45,7 +46,7 @@ impl Desk {
 
 impl Resolver for Desk {
     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
-        Box::pin(poll_fn(move |_| {
+        Lookup::new(poll_fn(move |_| {
             let mut sheet = self.sheet();
             if let Some(answer) = sheet.answers.get(question) {
                 return Poll::Ready(answer.clone());

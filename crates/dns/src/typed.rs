@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::answer::{Answer, Found, LookupError, Mx, Question, RecordType, Resolver, Security, Tlsa};
+use crate::answer::{Answer, Found, LookupError, Mx, Question, RecordType, Security, Tlsa};
 use crate::name::Name;
+use crate::resolver::Resolver;
 use crate::txt::Txt;
 
 /// The records of one type; empty when there is none.

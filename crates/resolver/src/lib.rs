@@ -120,6 +120,6 @@ impl Network {
 
 impl Resolver for Network {
     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
-        Box::pin(self.ask(question))
+        Lookup::new(self.ask(question))
     }
 }

@@ -69,7 +69,7 @@ impl Resolver for Late {
     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
         let text = question.to_string();
         let mut wait = text.bytes().fold(self.1, |sum, octet| sum.wrapping_mul(31).wrapping_add(u64::from(octet))) % 7;
-        Box::pin(async move {
+        Lookup::new(async move {
             poll_fn(|context| {
                 if wait == 0 {
                     return Poll::Ready(());

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::answer::{Answer, Found, Lookup, LookupError, Question, Record, RecordType, Resolver, Security};
+use crate::answer::{Answer, Found, LookupError, Question, Record, RecordType, Security};
 use crate::name::{Name, NameError};
+use crate::resolver::{Lookup, Resolver};
 
 /// Names with their records, and names that fail on purpose.
 ///
@@ -194,7 +195,7 @@ impl Zone {
 
 impl Resolver for Zone {
     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
-        Box::pin(std::future::ready(self.find(question)))
+        Lookup::ready(self.find(question))
     }
 }
 

@@ -1,0 +1,79 @@
+//! The one seam between the policies and the network.
+
+use std::fmt;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::answer::{Answer, LookupError, Question};
+
+/// Answers DNS questions: all that the policy crates ask of the network.
+///
+/// One method, dyn-safe: a cache, a recorder or a test zone is one short `impl`.
+///
+/// ```
+/// use gatepost_dns::{Lookup, LookupError, Question, Resolver, block_on, Name, RecordType};
+/// /// Refuses the whole of `example`.
+/// struct Without<R>(R);
+/// impl<R: Resolver> Resolver for Without<R> {
+///     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
+///         match question.name.as_str().ends_with("example") {
+///             true => Lookup::ready(Err(LookupError::Refused)),
+///             false => Lookup::new(async move { self.0.lookup(question).await }), // or just self.0.lookup(question)
+///         }
+///     }
+/// }
+/// let dns = Without(gatepost_dns::Zone::new());
+/// let question = Question::new(Name::parse("a.example").unwrap(), RecordType::A);
+/// assert_eq!(block_on(dns.lookup(&question)), Err(LookupError::Refused));
+/// ```
+pub trait Resolver: Send + Sync {
+    /// Asks one question. A CNAME is followed by the resolver; the answer holds records of the asked type.
+    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a>;
+}
+
+impl<R: Resolver + ?Sized> Resolver for Arc<R> {
+    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
+        (**self).lookup(question)
+    }
+}
+
+/// The future of a look-up. An answer that is at hand, as in a cache, takes no box.
+pub struct Lookup<'a>(State<'a>);
+
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Answer, LookupError>> + Send + 'a>>;
+
+enum State<'a> {
+    Ready(Ready<Result<Answer, LookupError>>),
+    Waiting(Waiting<'a>),
+}
+
+impl<'a> Lookup<'a> {
+    /// An answer to wait for.
+    pub fn new(answer: impl Future<Output = Result<Answer, LookupError>> + Send + 'a) -> Self {
+        Lookup(State::Waiting(Box::pin(answer)))
+    }
+
+    /// An answer that is there.
+    pub fn ready(answer: Result<Answer, LookupError>) -> Self {
+        Lookup(State::Ready(ready(answer)))
+    }
+}
+
+impl Future for Lookup<'_> {
+    type Output = Result<Answer, LookupError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Ready(answer) => Pin::new(answer).poll(context),
+            State::Waiting(answer) => answer.as_mut().poll(context),
+        }
+    }
+}
+
+impl fmt::Debug for Lookup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self.0, State::Ready(_)) { "Lookup(ready)" } else { "Lookup(waiting)" })
+    }
+}
