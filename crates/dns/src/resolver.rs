@@ -11,23 +11,6 @@ use crate::answer::{Answer, LookupError, Question};
 /// Answers DNS questions: all that the policy crates ask of the network.
 ///
 /// One method, dyn-safe: a cache, a recorder or a test zone is one short `impl`.
-///
-/// ```
-/// use gatepost_dns::{Lookup, LookupError, Question, Resolver, block_on, Name, RecordType};
-/// /// Refuses the whole of `example`.
-/// struct Without<R>(R);
-/// impl<R: Resolver> Resolver for Without<R> {
-///     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
-///         match question.name.as_str().ends_with("example") {
-///             true => Lookup::ready(Err(LookupError::Refused)),
-///             false => Lookup::new(async move { self.0.lookup(question).await }), // or just self.0.lookup(question)
-///         }
-///     }
-/// }
-/// let dns = Without(gatepost_dns::Zone::new());
-/// let question = Question::new(Name::parse("a.example").unwrap(), RecordType::A);
-/// assert_eq!(block_on(dns.lookup(&question)), Err(LookupError::Refused));
-/// ```
 pub trait Resolver: Send + Sync {
     /// Asks one question. A CNAME is followed by the resolver; the answer holds records of the asked type.
     fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a>;
