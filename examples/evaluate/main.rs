@@ -6,6 +6,7 @@
 mod policies;
 mod records;
 mod request;
+mod sasl;
 mod sessions;
 
 use std::io::{BufRead, Write};
@@ -97,7 +98,7 @@ fn dispatch(request: &Request) -> Result<Value, request::Error> {
         "address" => records::address(request),
         "smtp" => sessions::smtp(request),
         "pop3" => sessions::pop3(request),
-        "sasl" => sessions::sasl(request),
+        "sasl" => sasl::sasl(request),
         other => Err(request::Error::UnknownOperation(other.to_owned())),
     }
 }

@@ -1,8 +1,6 @@
-//! SMTP and POP3 sessions and SASL exchanges.
+//! SMTP and POP3 sessions.
 
-use std::num::NonZeroU32;
-
-use gatepost_sasl::{Answer, Identity, Input, Policy, Question, ScramKeys, Secret, Turn, prepare};
+use gatepost_sasl::Policy;
 use gatepost_smtp::Reply;
 use gatepost_smtp::server::{Config, Event, Limits, Profile, Server};
 use gatepost_syntax::{Domain, ForwardPath, base64};
@@ -10,6 +8,7 @@ use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use serde_json::{Value, json};
 
 use crate::request::{Error, Request};
+use crate::sasl::Users;
 
 /// Feeds the script as it is cut; each character is one octet. One element of `replies` is one reply.
 pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
@@ -25,7 +24,7 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
     let config = Config { hostname, profile, starttls: true, sasl: Policy::default(), limits: Limits::default() };
     let mut session = Session {
         server: Server::new(config, "evaluatenonce"),
-        users: Users(request.pairs("users")?),
+        users: Users::of(request)?,
         local_domains: request.texts("local_domains")?,
         replies: String::new(),
         open: json!(null),
@@ -120,40 +119,10 @@ impl Session {
     }
 }
 
-/// Names with their passwords.
-struct Users(Vec<(String, String)>);
-
-impl Users {
-    fn answer(&self, question: &Question) -> Answer {
-        let known = |user: &str| self.0.iter().find(|(name, _)| name == user);
-        match question {
-            Question::Password { user, authzid: None, password } => match known(user) {
-                Some((_, right)) if Secret::new(right.as_bytes()) == *password => {
-                    Answer::Grant(Identity { user: user.clone() })
-                }
-                _ => Answer::Deny,
-            },
-            Question::ScramKeys { user, authzid: None } => {
-                let iterations = NonZeroU32::new(4096).unwrap_or(NonZeroU32::MIN);
-                let keys = match known(user) {
-                    Some((_, password)) => {
-                        let password =
-                            prepare(password).map_or_else(|_| password.clone(), std::borrow::Cow::into_owned);
-                        ScramKeys::derive(&Secret::new(password), b"evaluate's salt.", iterations)
-                    }
-                    None => ScramKeys::fake(&Secret::new("evaluate"), user, iterations),
-                };
-                Answer::Keys(keys, Identity { user: user.clone() })
-            }
-            _ => Answer::Deny,
-        }
-    }
-}
-
 /// One element of `replies` is one reply; octets of messages are shown as characters up to U+00FF.
 pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
     use gatepost_pop3::server as pop3;
-    let users = Users(request.pairs("users")?);
+    let users = Users::of(request)?;
     let maildrop: Vec<Vec<u8>> =
         request.texts("maildrop")?.unwrap_or_default().iter().map(|text| crate::request::crlf(text)).collect();
     let config = pop3::Config { stls: true, ..Default::default() };
@@ -226,41 +195,4 @@ fn octets(request: &Request) -> Result<Vec<Vec<u8>>, Error> {
     let piece = |text: &String| text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>();
     let expected = "characters from U+0000 to U+00FF";
     pieces.iter().map(|text| piece(text).ok_or(Error::Type { field: "script", expected })).collect()
-}
-
-/// The server's side of one exchange, as if over TLS.
-pub(crate) fn sasl(request: &Request) -> Result<Value, Error> {
-    let users = Users(request.pairs("users")?);
-    let nonce = request.optional_text("nonce")?.unwrap_or("evaluatenonce");
-    let name = request.text("mechanism")?;
-    let Some(mut mechanism) = gatepost_sasl::mechanism(name, &Policy::default(), true, nonce) else {
-        return Ok(
-            json!({"challenges": [], "result": "unsupported", "error": format!("mechanism {name} is not built")}),
-        );
-    };
-    let mut challenges: Vec<String> = Vec::new();
-    for message in request.texts("exchange")?.ok_or(Error::Missing("exchange"))? {
-        let Ok(message) = base64::decode(&message) else {
-            return Ok(json!({"challenges": challenges, "result": "malformed", "error": "not base64"}));
-        };
-        let mut turn = mechanism.step(Input::Response(&message));
-        if let Turn::Ask(question) = turn {
-            turn = mechanism.step(Input::Answer(users.answer(&question)));
-        }
-        match turn {
-            Turn::Challenge(challenge) => challenges.push(base64::encode(challenge)),
-            Turn::Ask(_) => return Ok(json!({"challenges": challenges, "result": "fail"})),
-            Turn::Done(Ok(identity)) => {
-                return Ok(json!({"challenges": challenges, "result": "pass", "identity": identity.user}));
-            }
-            Turn::Done(Err(error)) => {
-                return Ok(json!({"challenges": challenges, "result": "fail", "error": error.to_string()}));
-            }
-        }
-    }
-    // SCRAM itself ends with the server's signature; that the client acknowledges it is the profile's (RFC 4954 §4)
-    match mechanism.step(Input::Response(b"")) {
-        Turn::Done(Ok(identity)) => Ok(json!({"challenges": challenges, "result": "pass", "identity": identity.user})),
-        _ => Ok(json!({"challenges": challenges, "result": "incomplete"})),
-    }
 }

@@ -97,7 +97,7 @@ fn info<Data>(connection: &ConnectionCommon<Data>) -> TlsInfo {
     };
     let cipher = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
     let mut info = TlsInfo::new(version, &cipher);
-    info.exporter = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
+    info.exporter = connection.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
     info
 }
 

@@ -9,7 +9,7 @@ mod authorization;
 mod config;
 mod transaction;
 
-use gatepost_sasl::{Answer, Identity, Input as SaslInput, Mechanism, Question};
+use gatepost_sasl::{Answer, Identity, Name, Question, Rejection, ServerExchange};
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::command::Command;
@@ -55,7 +55,7 @@ enum State {
     Start,
     /// With the name that USER gave.
     Authorization(Option<String>),
-    Authenticating(Box<dyn Mechanism>),
+    Authenticating(ServerExchange),
     /// PASS was given, or the maildrop is being opened.
     Opening,
     Transaction(Vec<Listed>),
@@ -79,7 +79,7 @@ pub struct Server {
     pending: Option<Event>,
     /// While a message is being given: its lines are stuffed.
     sending: Option<DotWriter>,
-    tls: bool,
+    tls: Option<TlsInfo>,
     errors: u32,
     auth_failures: u32,
 }
@@ -102,7 +102,7 @@ impl Server {
             output: Vec::new(),
             pending: None,
             sending: None,
-            tls: false,
+            tls: None,
             errors: 0,
             auth_failures: 0,
         }
@@ -129,11 +129,14 @@ impl Server {
             return;
         }
         self.pending = None;
-        match (&self.state, answer) {
-            (State::Authenticating(_), answer) => self.sasl_step(SaslInput::Answer(answer)),
+        match (&mut self.state, answer) {
+            (State::Authenticating(exchange), answer) => {
+                let turn = exchange.answer(answer);
+                self.sasl_turn(turn);
+            }
             (_, Answer::Grant(identity)) => self.pending = Some(Event::Open(identity)),
-            (_, Answer::Unavailable) => self.login_failed("[SYS/TEMP] try again later"),
-            (_, _) => self.login_failed("[AUTH] authentication failed"),
+            (_, Answer::Unavailable) => self.rejected(Rejection::Unavailable),
+            (_, _) => self.rejected(Rejection::Denied),
         }
     }
 
@@ -230,16 +233,16 @@ impl Server {
     }
 
     /// What is offered: nothing in clear where TLS could be had (RFC 8314 §3.3).
-    fn mechanisms(&self) -> Vec<&'static str> {
-        if self.config.stls && !self.tls && !self.config.sasl.plaintext_without_tls {
+    fn mechanisms(&self) -> Vec<Name> {
+        if self.config.stls && self.tls.is_none() && !self.config.sasl.plaintext_without_tls {
             return Vec::new();
         }
-        gatepost_sasl::offered(&self.config.sasl, self.tls)
+        gatepost_sasl::offered(&self.config.sasl, self.tls.as_ref())
     }
 
     fn line(&mut self, line: Line) {
         if let State::Authenticating(_) = self.state {
-            return self.sasl_line(line);
+            return self.sasl_line(&line);
         }
         let Line::Whole(line) = line else {
             return self.fail("line too long or malformed");
@@ -261,13 +264,13 @@ impl Server {
         let mut lines: Vec<String> =
             ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"].map(str::to_owned).to_vec();
         let mechanisms = self.mechanisms();
-        if mechanisms.contains(&"PLAIN") {
+        if mechanisms.contains(&Name::Plain) {
             lines.push("USER".to_owned());
         }
         if !mechanisms.is_empty() {
-            lines.push(format!("SASL {}", mechanisms.join(" ")));
+            lines.push(format!("SASL {}", Name::list(&mechanisms)));
         }
-        if self.config.stls && !self.tls && !matches!(self.state, State::Transaction(_)) {
+        if self.config.stls && self.tls.is_none() && !matches!(self.state, State::Transaction(_)) {
             lines.push("STLS".to_owned());
         }
         lines.push(".".to_owned());
@@ -340,14 +343,14 @@ impl Endpoint for Server {
         }
     }
 
-    fn secured(&mut self, _tls: TlsInfo) {
+    fn secured(&mut self, tls: TlsInfo) {
         // RFC 2595 §4: what was said before, USER included, is forgotten
         if matches!(self.state, State::Upgrading) {
             self.state = State::Authorization(None);
         }
         self.pending = None;
         self.input.clear();
-        self.tls = true;
+        self.tls = Some(tls);
     }
 
     fn timed_out(&mut self) {

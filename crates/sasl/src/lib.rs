@@ -3,7 +3,9 @@
 
 mod client;
 mod crypto;
+mod exchange;
 mod login;
+mod name;
 mod plain;
 mod prepare;
 mod scram;
@@ -11,7 +13,9 @@ mod seam;
 mod secret;
 mod server;
 
-pub use client::ClientMechanism;
+pub use client::{ClientError, ClientMechanism};
+pub use exchange::{ClientExchange, ServerExchange};
+pub use name::{Name, NameError};
 pub use plain::PlainClient;
 pub use prepare::{PrepareError, prepare};
 pub use scram::{ScramClient, ScramKeys, ScramKeysError};

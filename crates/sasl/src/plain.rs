@@ -1,6 +1,6 @@
 //! PLAIN (RFC 4616): `[authzid] NUL authcid NUL passwd`.
 
-use crate::client::ClientMechanism;
+use crate::client::{ClientError, ClientMechanism};
 use crate::prepare::prepare_octets;
 use crate::seam::{Answer, Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
@@ -66,8 +66,8 @@ impl ClientMechanism for PlainClient {
         Some([b"\0", self.user.as_bytes(), b"\0", self.password.expose()].concat())
     }
 
-    fn step(&mut self, _challenge: &[u8]) -> Option<Vec<u8>> {
-        None
+    fn step(&mut self, _challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+        Err(ClientError::Malformed)
     }
 
     fn may_succeed(&self) -> bool {

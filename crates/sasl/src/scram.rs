@@ -8,7 +8,7 @@ use gatepost_syntax::base64;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use crate::client::ClientMechanism;
+use crate::client::{ClientError, ClientMechanism};
 use crate::crypto::{hmac_sha256, pbkdf2_sha256, sha256};
 use crate::prepare::{prepare, prepare_octets};
 use crate::seam::{Answer, Identity, Input, Mechanism, Question, Rejection, Turn};
@@ -270,15 +270,13 @@ impl ScramClient {
         format!("n={},r={}", self.user, self.nonce)
     }
 
-    fn client_final(&mut self, challenge: &str) -> Option<Vec<u8>> {
-        let mut parts = challenge.split(',');
-        let nonce = parts.next()?.strip_prefix("r=")?;
-        let salt = base64::decode(parts.next()?.strip_prefix("s=")?).ok()?;
-        let iterations: NonZeroU32 = parts.next()?.strip_prefix("i=")?.parse().ok()?;
-        let bounds = self.limits.min_iterations..=self.limits.max_iterations;
-        let fresh = nonce.starts_with(&self.nonce) && nonce.len() > self.nonce.len() && is_nonce(nonce);
-        if !fresh || salt.is_empty() || !bounds.contains(&iterations.get()) {
-            return None;
+    fn client_final(&mut self, challenge: &str) -> Result<Vec<u8>, ClientError> {
+        let (nonce, salt, iterations) = server_first(challenge).ok_or(ClientError::Malformed)?;
+        if !(nonce.starts_with(&self.nonce) && nonce.len() > self.nonce.len()) {
+            return Err(ClientError::Nonce);
+        }
+        if !(self.limits.min_iterations..=self.limits.max_iterations).contains(&iterations.get()) {
+            return Err(ClientError::Iterations(iterations.get()));
         }
         let salted = Secret::new(pbkdf2_sha256(self.password.expose(), &salt, iterations));
         let client_key = hmac_sha256(salted.expose(), b"Client Key");
@@ -288,8 +286,16 @@ impl ScramClient {
         let proof: Vec<u8> = client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect();
         let server_key = hmac_sha256(salted.expose(), b"Server Key");
         self.expected = Some(hmac_sha256(&server_key, auth_message.as_bytes()).to_vec());
-        Some(format!("{without_proof},p={}", base64::encode(proof)).into_bytes())
+        Ok(format!("{without_proof},p={}", base64::encode(proof)).into_bytes())
     }
+}
+
+/// `r=…,s=…,i=…`, then extensions that may be ignored (RFC 5802 §7).
+fn server_first(challenge: &str) -> Option<(&str, Vec<u8>, NonZeroU32)> {
+    let mut parts = challenge.split(',');
+    let nonce = parts.next()?.strip_prefix("r=").filter(|nonce| is_nonce(nonce))?;
+    let salt = base64::decode(parts.next()?.strip_prefix("s=")?).ok().filter(|salt| !salt.is_empty())?;
+    Some((nonce, salt, parts.next()?.strip_prefix("i=")?.parse().ok()?))
 }
 
 impl ClientMechanism for ScramClient {
@@ -302,16 +308,16 @@ impl ClientMechanism for ScramClient {
         Some(format!("n,,{}", self.bare()).into_bytes())
     }
 
-    fn step(&mut self, challenge: &[u8]) -> Option<Vec<u8>> {
-        let text = std::str::from_utf8(challenge).ok()?;
+    fn step(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+        let text = std::str::from_utf8(challenge).map_err(|_| ClientError::Malformed)?;
         match self.expected.take() {
             None if self.began && !self.verified => self.client_final(text),
             Some(expected) => {
-                let signature = base64::decode(text.strip_prefix("v=")?.split(',').next()?).ok()?;
-                self.verified = signature.ct_eq(&expected).into();
-                self.verified.then(Vec::new)
+                let signature = text.strip_prefix("v=").and_then(|v| base64::decode(v.split(',').next()?).ok());
+                self.verified = signature.ok_or(ClientError::Malformed)?.ct_eq(&expected).into();
+                if self.verified { Ok(Vec::new()) } else { Err(ClientError::ServerNotAuthenticated) }
             }
-            None => None,
+            None => Err(ClientError::Malformed),
         }
     }
 

@@ -95,6 +95,15 @@ pub enum Turn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rejection {
+    /// A response is not base64 (RFC 4954 §4).
+    #[error("not base64")]
+    NotBase64,
+    /// A response is longer than what is read (RFC 4954 §4).
+    #[error("response too long")]
+    TooLong,
+    /// The client gave up with `*` (RFC 4954 §4).
+    #[error("cancelled")]
+    Cancelled,
     /// A message does not follow the mechanism's grammar.
     #[error("malformed response")]
     Malformed,

@@ -1,6 +1,9 @@
 //! Which mechanisms a server offers and accepts.
 
+use gatepost_wire::TlsInfo;
+
 use crate::login::Login;
+use crate::name::Name;
 use crate::plain::Plain;
 use crate::scram::ScramServer;
 use crate::seam::Mechanism;
@@ -9,16 +12,15 @@ use crate::seam::Mechanism;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The mechanisms, strongest first (default SCRAM-SHA-256, PLAIN, LOGIN).
-    pub mechanisms: Vec<String>,
+    /// The mechanisms (default SCRAM-SHA-256, PLAIN, LOGIN). They are offered strongest first, whatever the order here.
+    pub mechanisms: Vec<Name>,
     /// Whether passwords may be sent in clear without TLS (default no).
     pub plaintext_without_tls: bool,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        let mechanisms = ["SCRAM-SHA-256", "PLAIN", "LOGIN"].map(str::to_owned).to_vec();
-        Policy { mechanisms, plaintext_without_tls: false }
+        Policy { mechanisms: vec![Name::ScramSha256, Name::Plain, Name::Login], plaintext_without_tls: false }
     }
 }
 
@@ -38,22 +40,21 @@ impl Default for Limits {
     }
 }
 
-/// The names to offer. Mechanisms that show the password are left out without TLS.
-pub fn offered(policy: &Policy, tls: bool) -> Vec<&'static str> {
-    let allowed = |name: &&'static str| {
-        let plaintext = matches!(*name, "PLAIN" | "LOGIN");
-        policy.mechanisms.iter().any(|m| m.eq_ignore_ascii_case(name))
-            && (!plaintext || tls || policy.plaintext_without_tls)
+/// What to offer, strongest first. Mechanisms that show the password are left out without TLS.
+pub fn offered(policy: &Policy, tls: Option<&TlsInfo>) -> Vec<Name> {
+    let allowed = |name: &Name| {
+        policy.mechanisms.contains(name) && (!name.is_plaintext() || tls.is_some() || policy.plaintext_without_tls)
     };
-    ["SCRAM-SHA-256", "PLAIN", "LOGIN"].into_iter().filter(allowed).collect()
+    Name::ALL.into_iter().filter(allowed).collect()
 }
 
-/// Begins an exchange; `None` for what is not offered. `nonce` is fresh randomness, printable ASCII without commas.
-pub fn mechanism(name: &str, policy: &Policy, tls: bool, nonce: &str) -> Option<Box<dyn Mechanism>> {
-    let name = offered(policy, tls).into_iter().find(|offered| offered.eq_ignore_ascii_case(name))?;
+/// Begins an exchange; `None` for what is not offered. `nonce` is fresh randomness, printable ASCII without commas, another
+/// one for each exchange.
+pub fn mechanism(name: &str, policy: &Policy, tls: Option<&TlsInfo>, nonce: &str) -> Option<Box<dyn Mechanism>> {
+    let name = name.parse().ok().filter(|name| offered(policy, tls).contains(name))?;
     Some(match name {
-        "PLAIN" => Box::new(Plain),
-        "LOGIN" => Box::new(Login::default()),
-        _ => Box::new(ScramServer::new(nonce)),
+        Name::Plain => Box::new(Plain),
+        Name::Login => Box::new(Login::default()),
+        Name::ScramSha256 => Box::new(ScramServer::new(nonce)),
     })
 }

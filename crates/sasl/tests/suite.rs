@@ -3,11 +3,16 @@
 
 use gatepost_conformance::cases;
 use gatepost_sasl::{
-    Answer, ClientMechanism, Identity, Input, Limits, Policy, Question, Rejection, ScramClient, ScramKeys, Secret,
-    Turn, mechanism, prepare,
+    Answer, ClientError, ClientMechanism, Identity, Input, Limits, Policy, Question, Rejection, ScramClient, ScramKeys,
+    Secret, Turn, mechanism, prepare,
 };
 use gatepost_syntax::base64;
+use gatepost_wire::{TlsInfo, TlsVersion};
 use serde_json::Value;
+
+fn tls() -> TlsInfo {
+    TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256")
+}
 
 /// Runs both sides against the vector's messages.
 fn scram(case: &Value) {
@@ -20,14 +25,14 @@ fn scram(case: &Value) {
     assert_eq!(client.first(), Some(message(0)), "{case}");
     let salt = base64::decode(text("salt_base64")).unwrap();
     let keys = ScramKeys::derive(&Secret::new(prepare(text("password")).unwrap().as_bytes()), &salt, iterations);
-    let mut server = mechanism("SCRAM-SHA-256", &Policy::default(), false, text("server_nonce")).unwrap();
+    let mut server = mechanism("SCRAM-SHA-256", &Policy::default(), None, text("server_nonce")).unwrap();
     assert!(matches!(server.step(Input::Response(&message(0))), Turn::Ask(Question::ScramKeys { .. })), "{case}");
     let ann = Identity { user: "ann".into() };
     assert_eq!(server.step(Input::Answer(Answer::Keys(keys.clone(), ann.clone()))), Turn::Challenge(message(1)));
-    assert_eq!(client.step(&message(1)), Some(message(2)), "{case}");
+    assert_eq!(client.step(&message(1)), Ok(message(2)), "{case}");
     assert_eq!(server.step(Input::Response(&message(2))), Turn::Challenge(message(3)));
     assert!(!client.may_succeed());
-    assert_eq!(client.step(&message(3)), Some(Vec::new()));
+    assert_eq!(client.step(&message(3)), Ok(Vec::new()));
     assert!(client.may_succeed());
     assert_eq!(server.step(Input::Response(b"")), Turn::Done(Ok(ann)));
     assert_eq!(keys.to_string().parse::<ScramKeys>().unwrap(), keys);
@@ -58,14 +63,14 @@ fn vectors() {
 #[test]
 fn wrong_proofs_and_forged_servers_fail() {
     let keys = ScramKeys::fake(&Secret::new("server secret"), "nobody", 4096.try_into().unwrap());
-    let mut server = mechanism("SCRAM-SHA-256", &Policy::default(), true, "srv").unwrap();
+    let mut server = mechanism("SCRAM-SHA-256", &Policy::default(), Some(&tls()), "srv").unwrap();
     let mut client = ScramClient::new("nobody", &Secret::new("x"), "cli", Limits::default());
     server.step(Input::Response(&client.first().unwrap()));
     let answer = Answer::Keys(keys, Identity { user: "nobody".into() });
     let Turn::Challenge(challenge) = server.step(Input::Answer(answer)) else { panic!() };
     let response = client.step(&challenge).unwrap();
     assert_eq!(server.step(Input::Response(&response)), Turn::Done(Err(Rejection::Denied)));
-    assert_eq!(client.step(b"v=AAAA"), None);
+    assert_eq!(client.step(b"v=AAAA"), Err(ClientError::ServerNotAuthenticated));
     assert!(!client.may_succeed());
     let salt = "QSXCR+Q6sek8bf92";
     for challenge in [
@@ -77,7 +82,7 @@ fn wrong_proofs_and_forged_servers_fail() {
     ] {
         let mut client = ScramClient::new("u", &Secret::new("x"), "cli", Limits::default());
         client.first();
-        assert_eq!(client.step(challenge.as_bytes()), None, "{challenge}");
+        assert!(client.step(challenge.as_bytes()).is_err(), "{challenge}");
     }
 }
 
@@ -95,10 +100,10 @@ fn malformed_messages_are_refused() {
         (scram, b"n,,n=a=2,r=b"),
         (scram, b"n,,r=b,n=a"),
     ] {
-        let mut server = mechanism(name, &Policy::default(), true, "n").unwrap();
+        let mut server = mechanism(name, &Policy::default(), Some(&tls()), "n").unwrap();
         assert_eq!(server.step(Input::Response(message)), Turn::Done(Err(Rejection::Malformed)), "{name} {message:?}");
     }
-    assert!(mechanism("PLAIN", &Policy::default(), false, "n").is_none());
+    assert!(mechanism("PLAIN", &Policy::default(), None, "n").is_none());
     assert_eq!(format!("{:?}", Secret::new("x")), "Secret(…)");
 }
 
@@ -107,7 +112,7 @@ proptest::proptest! {
     #[test]
     fn no_message_lets_anybody_in(messages in proptest::collection::vec(proptest::prelude::any::<Vec<u8>>(), 0..4)) {
         for name in ["PLAIN", "LOGIN", "SCRAM-SHA-256"] {
-            let mut server = mechanism(name, &Policy::default(), true, "n").unwrap();
+            let mut server = mechanism(name, &Policy::default(), Some(&tls()), "n").unwrap();
             for message in &messages {
                 proptest::prop_assert!(!matches!(server.step(Input::Response(message)), Turn::Done(Ok(_))));
             }

@@ -13,8 +13,7 @@ mod failure;
 mod response;
 mod transaction;
 
-use gatepost_sasl::ClientMechanism;
-use gatepost_syntax::base64;
+use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism};
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
 
 pub use config::{Config, Envelope, Limits};
@@ -48,7 +47,7 @@ enum State {
     Ready,
     StartTls,
     Upgrading,
-    Authenticating(Box<dyn ClientMechanism>),
+    Authenticating(ClientExchange),
     /// Replies to MAIL and RCPT; `asked` is how many of them were sent.
     Envelope(Sending),
     DataCommand,
@@ -115,7 +114,7 @@ impl Client {
     }
 
     /// Logs in. PLAIN is refused without TLS.
-    pub fn authenticate(&mut self, mut mechanism: Box<dyn ClientMechanism>) {
+    pub fn authenticate(&mut self, mechanism: Box<dyn ClientMechanism>) {
         if !self.is_ready() {
             return;
         }
@@ -126,12 +125,8 @@ impl Client {
         if !self.capabilities.auth.iter().any(|offered| offered == name) {
             return self.fail(Failure::MechanismNotOffered(name), false);
         }
-        let line = match mechanism.first().as_deref() {
-            None => format!("AUTH {name}"),
-            Some([]) => format!("AUTH {name} ="),
-            Some(first) => format!("AUTH {name} {}", base64::encode(first)),
-        };
-        self.say(&line, State::Authenticating(mechanism));
+        let (exchange, words) = ClientExchange::begin(mechanism, 512 - "AUTH \r\n".len()); // RFC 4954 §4
+        self.say(&format!("AUTH {words}"), State::Authenticating(exchange));
     }
 
     /// Gives octets of the message after [`Event::SendData`]; lines end with CRLF.
@@ -257,7 +252,7 @@ impl Client {
             State::Hello { extended: true } if response.is_permanent() && !self.config.require_tls => self.hello(false),
             State::StartTls if response.code == 220 => self.upgrade(),
             State::StartTls => self.fail(Failure::Refused(response), self.config.require_tls),
-            State::Authenticating(mechanism) => self.challenged(mechanism, response),
+            State::Authenticating(exchange) => self.challenged(exchange, response),
             State::Envelope(sending) => self.envelope(sending, response),
             State::DataCommand if response.code == 354 => {
                 self.state = State::Data(DotWriter::new());
@@ -281,23 +276,21 @@ impl Client {
         }
     }
 
-    fn challenged(&mut self, mut mechanism: Box<dyn ClientMechanism>, response: Response) {
+    fn challenged(&mut self, mut exchange: ClientExchange, response: Response) {
         if response.code == 334 {
-            let challenge = response.lines.first().and_then(|text| base64::decode(text.trim()).ok());
-            let line = match challenge.and_then(|challenge| mechanism.step(&challenge)) {
-                Some(answer) => base64::encode(answer),
-                None => "*".to_owned(), // RFC 4954 §4: cancels
-            };
-            return self.say(&line, State::Authenticating(mechanism));
+            let text = response.lines.first().map(String::as_bytes).unwrap_or_default();
+            let line = exchange.challenge(text);
+            return self.say(&line, State::Authenticating(exchange));
         }
-        if !response.is_positive() {
-            return self.fail(Failure::Refused(response), false);
+        let accepted = response.is_positive();
+        match exchange.end(accepted) {
+            Ok(()) => {
+                self.events.push_back(Event::Authenticated);
+                self.ready();
+            }
+            Err(ClientError::Refused) => self.fail(Failure::Refused(response), false),
+            Err(error) => self.fail(Failure::Authentication(error), accepted),
         }
-        if !mechanism.may_succeed() {
-            return self.fail(Failure::ServerNotAuthenticated, true);
-        }
-        self.events.push_back(Event::Authenticated);
-        self.ready();
     }
 }
 

@@ -13,7 +13,7 @@ mod config;
 mod transaction;
 
 use bytes::Bytes;
-use gatepost_sasl::{Answer, Identity, Input as SaslInput, Mechanism, Question};
+use gatepost_sasl::{Answer, Identity, Question, ServerExchange};
 use gatepost_wire::{DotReader, Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::command::{Command, CommandError};
@@ -43,7 +43,7 @@ pub enum Event {
 enum State {
     Start,
     Ready(Option<Hello>),
-    Authenticating(Hello, Box<dyn Mechanism>),
+    Authenticating(Hello, ServerExchange),
     /// With how many recipients were accepted.
     Transaction(Hello, usize),
     Data(Hello, DotReader, u64),
@@ -183,7 +183,7 @@ impl Server {
     /// The answer to an [`Event::Auth`].
     pub fn answer(&mut self, answer: Answer) {
         match self.pending.take() {
-            Some(Event::Auth(_)) => self.sasl_step(SaslInput::Answer(answer)),
+            Some(Event::Auth(_)) => self.sasl_answer(answer),
             other => self.pending = other,
         }
     }
@@ -228,7 +228,7 @@ impl Server {
 
     fn line(&mut self, line: Line) {
         if let State::Authenticating(..) = self.state {
-            return self.sasl_line(line);
+            return self.sasl_line(&line);
         }
         self.commands += 1;
         if self.commands > self.config.limits.commands {
@@ -290,7 +290,7 @@ impl Server {
             }
             let mechanisms = self.mechanisms();
             if !mechanisms.is_empty() {
-                lines.push(format!("AUTH {}", mechanisms.join(" ")));
+                lines.push(format!("AUTH {}", gatepost_sasl::Name::list(&mechanisms)));
             }
         }
         let last = lines.len() - 1;

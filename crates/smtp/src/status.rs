@@ -90,7 +90,7 @@ impl Failure {
             Failure::Refused(response) => return Status::of(response),
             Failure::Timeout | Failure::Closed => (Class::Transient, 4, 2),
             Failure::Malformed => (Class::Transient, 5, 0),
-            Failure::Injected | Failure::ServerNotAuthenticated => (Class::Transient, 7, 5),
+            Failure::Injected | Failure::Authentication(_) => (Class::Transient, 7, 5),
             Failure::TlsNotOffered | Failure::TlsRequired => (Class::Transient, 7, 4),
             Failure::MechanismNotOffered(_) => (Class::Transient, 7, 4),
             Failure::EightBitNotOffered => (Class::Permanent, 6, 3),

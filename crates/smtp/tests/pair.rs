@@ -1,7 +1,9 @@
 //! Client and server in memory, over links that dribble and a server that is played.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)] // a test may
 
-use gatepost_sasl::{Answer, ClientMechanism, Identity, PlainClient, Question, ScramClient, ScramKeys, Secret};
+use gatepost_sasl::{
+    Answer, ClientError, ClientMechanism, Identity, PlainClient, Question, ScramClient, ScramKeys, Secret,
+};
 use gatepost_smtp::client::{
     Client, Config as ClientConfig, Envelope, Event as Heard, Failure, Limits as ClientLimits,
 };
@@ -181,7 +183,7 @@ fn a_server_that_skips_its_proof_is_not_believed() {
         }
     };
     let (heard, _) = play(secure, &["220 x\r\n", "250-x\r\n250 AUTH SCRAM-SHA-256\r\n", "235 welcome\r\n"], login);
-    assert_eq!(heard.last(), Some(&Heard::Failed(Failure::ServerNotAuthenticated)));
+    assert_eq!(heard.last(), Some(&Heard::Failed(Failure::Authentication(ClientError::ServerNotAuthenticated))));
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl Peer {
     pub(crate) async fn handshake(&self, tcp: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsInfo)> {
         let connector = TlsConnector::from(Arc::clone(&self.tls.config));
         let stream = connector.connect(self.name.clone(), tcp).await?;
-        let info = info(stream.get_ref().1);
+        let mut info = info(stream.get_ref().1);
+        info.server_verified = self.tls.verified;
         Ok((stream.into(), info))
     }
 }

@@ -1,7 +1,6 @@
 //! The AUTHORIZATION state (RFC 1939 §4): USER and PASS, AUTH, STLS.
 
-use gatepost_sasl::{Input as SaslInput, Question, Rejection, Secret, Turn, prepare};
-use gatepost_syntax::base64;
+use gatepost_sasl::{Name, Question, Rejection, Secret, ServerExchange, Turn, prepare};
 use gatepost_wire::Line;
 
 use super::{Event, Server, State};
@@ -15,7 +14,7 @@ impl Server {
             _ => None,
         };
         match command {
-            Command::User(_) | Command::Pass(_) if !self.mechanisms().contains(&"PLAIN") => {
+            Command::User(_) | Command::Pass(_) if !self.mechanisms().contains(&Name::Plain) => {
                 self.fail("not without TLS")
             }
             Command::User(name) => {
@@ -47,13 +46,13 @@ impl Server {
                 self.pending =
                     Some(Event::Auth(Question::Password { user, authzid: None, password: Secret::new(password) }));
             }
-            _ => self.login_failed("[AUTH] authentication failed"),
+            _ => self.rejected(Rejection::Denied),
         }
     }
 
     /// RFC 2595 §4: nothing may be left in the buffer.
     pub(super) fn start_tls(&mut self) {
-        if self.tls || !self.config.stls {
+        if self.tls.is_some() || !self.config.stls {
             return self.fail("TLS is not to be had now");
         }
         if !self.input.is_empty() {
@@ -67,53 +66,43 @@ impl Server {
 
     /// RFC 5034 §4.
     pub(super) fn auth(&mut self, name: &str, initial: Option<&str>) {
+        let nonce = format!("{}{}", self.nonce, self.auth_failures); // another one for each exchange
         let offered = !self.mechanisms().is_empty();
-        let mechanism = gatepost_sasl::mechanism(name, &self.config.sasl, self.tls, &self.nonce).filter(|_| offered);
-        let Some(mechanism) = mechanism else {
+        let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
+        let Some((exchange, turn)) = begun.filter(|_| offered) else {
             return self.fail("this mechanism is not offered");
         };
-        let response = match initial {
-            None => None,
-            Some("=") => Some(Vec::new()),
-            Some(text) => match base64::decode(text) {
-                Ok(response) => Some(response),
-                Err(_) => return self.login_failed("not base64"),
-            },
-        };
-        self.state = State::Authenticating(mechanism);
-        match response {
-            None => self.sasl_step(SaslInput::Start),
-            Some(response) => self.sasl_step(SaslInput::Response(&response)),
+        self.state = State::Authenticating(exchange);
+        self.sasl_turn(turn);
+    }
+
+    pub(super) fn sasl_line(&mut self, line: &Line) {
+        if let State::Authenticating(exchange) = &mut self.state {
+            let turn = exchange.line(line);
+            self.sasl_turn(turn);
         }
     }
 
-    pub(super) fn sasl_line(&mut self, line: Line) {
-        match line {
-            Line::Whole(line) if line.as_ref() == b"*" => self.login_failed("cancelled"),
-            Line::Whole(line) => match base64::decode(&line) {
-                Ok(response) => self.sasl_step(SaslInput::Response(&response)),
-                Err(_) => self.login_failed("not base64"),
-            },
-            _ => self.login_failed("line too long or malformed"),
-        }
-    }
-
-    pub(super) fn sasl_step(&mut self, input: SaslInput<'_>) {
-        let State::Authenticating(mechanism) = &mut self.state else {
-            return;
-        };
-        match mechanism.step(input) {
+    pub(super) fn sasl_turn(&mut self, turn: Turn) {
+        match turn {
             Turn::Challenge(challenge) => {
-                self.output.extend_from_slice(format!("+ {}\r\n", base64::encode(challenge)).as_bytes());
+                self.output.extend_from_slice(&[b"+ ", challenge.as_slice(), b"\r\n"].concat());
             }
             Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
             Turn::Done(Ok(identity)) => {
                 self.state = State::Opening;
                 self.pending = Some(Event::Open(identity));
             }
-            Turn::Done(Err(Rejection::Unavailable)) => self.login_failed("[SYS/TEMP] try again later"),
-            Turn::Done(Err(Rejection::Malformed)) => self.login_failed("malformed response"),
-            Turn::Done(Err(_)) => self.login_failed("[AUTH] authentication failed"),
+            Turn::Done(Err(rejection)) => self.rejected(rejection),
+        }
+    }
+
+    /// With the response codes of RFC 3206.
+    pub(super) fn rejected(&mut self, rejection: Rejection) {
+        match rejection {
+            Rejection::Unavailable => self.login_failed("[SYS/TEMP] try again later"),
+            Rejection::Denied => self.login_failed("[AUTH] authentication failed"),
+            other => self.login_failed(&other.to_string()),
         }
     }
 }

@@ -32,9 +32,9 @@ pub enum Failure {
     /// The server does not offer the mechanism.
     #[error("the server does not offer {0}")]
     MechanismNotOffered(&'static str),
-    /// The server said yes without proving that it knows the password.
-    #[error("the server could not prove that it knows the password")]
-    ServerNotAuthenticated,
+    /// The exchange of AUTH failed by more than a no.
+    #[error("AUTH: {0}")]
+    Authentication(#[from] gatepost_sasl::ClientError),
     /// The message has 8-bit octets, and the server takes none (RFC 6152 §3).
     #[error("the server does not offer 8BITMIME")]
     EightBitNotOffered,

@@ -1,0 +1,129 @@
+//! Exchanges over lines of base64, as the AUTH commands of SMTP (RFC 4954 §4) and POP3 (RFC 5034 §4) have them.
+
+use gatepost_syntax::base64;
+use gatepost_wire::{Line, TlsInfo};
+
+use crate::client::{ClientError, ClientMechanism};
+use crate::seam::{Answer, Input, Mechanism, Rejection, Turn};
+use crate::server::{Policy, mechanism};
+
+/// The server's side. Challenges in its [`Turn`]s are base64 already: write them behind `334 ` or `+ `.
+///
+/// Read lines of up to 12,288 octets while it lasts (RFC 4954 §4).
+pub struct ServerExchange(Box<dyn Mechanism>);
+
+impl std::fmt::Debug for ServerExchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ServerExchange({})", self.0.name())
+    }
+}
+
+impl ServerExchange {
+    /// Begins with the words of an AUTH command; `None` if the mechanism is not offered. `nonce` is as for [`mechanism`].
+    pub fn begin(
+        name: &str,
+        initial: Option<&str>,
+        policy: &Policy,
+        tls: Option<&TlsInfo>,
+        nonce: &str,
+    ) -> Option<(Self, Turn)> {
+        let mut exchange = ServerExchange(mechanism(name, policy, tls, nonce)?);
+        let turn = match initial {
+            None => exchange.step(Input::Start),
+            Some("=") => exchange.step(Input::Response(b"")), // an empty one (RFC 4954 §4)
+            Some("") => Turn::Done(Err(Rejection::NotBase64)),
+            Some(text) => exchange.response(text.as_bytes()),
+        };
+        Some((exchange, turn))
+    }
+
+    /// Goes on with a line of the client.
+    pub fn line(&mut self, line: &Line) -> Turn {
+        match line {
+            Line::Whole(line) if line.as_ref() == b"*" => Turn::Done(Err(Rejection::Cancelled)),
+            Line::Whole(line) => self.response(line),
+            Line::TooLong => Turn::Done(Err(Rejection::TooLong)),
+            Line::Malformed | Line::Partial => Turn::Done(Err(Rejection::NotBase64)),
+        }
+    }
+
+    /// Goes on with the answer to [`Turn::Ask`].
+    pub fn answer(&mut self, answer: Answer) -> Turn {
+        self.step(Input::Answer(answer))
+    }
+
+    fn response(&mut self, text: &[u8]) -> Turn {
+        match base64::decode(text) {
+            Ok(response) => self.step(Input::Response(&response)),
+            Err(_) => Turn::Done(Err(Rejection::NotBase64)),
+        }
+    }
+
+    fn step(&mut self, input: Input<'_>) -> Turn {
+        match self.0.step(input) {
+            Turn::Challenge(challenge) => Turn::Challenge(base64::encode(challenge).into_bytes()),
+            turn => turn,
+        }
+    }
+}
+
+/// The client's side.
+pub struct ClientExchange {
+    mechanism: Box<dyn ClientMechanism>,
+    /// An initial response that had no room in the command.
+    kept: Option<Vec<u8>>,
+    error: Option<ClientError>,
+}
+
+impl std::fmt::Debug for ClientExchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ClientExchange({})", self.mechanism.name())
+    }
+}
+
+impl ClientExchange {
+    /// The words behind `AUTH `. An initial response that would make them longer than `room` waits for the server's empty
+    /// challenge: commands end at 512 octets in SMTP and at 255 in POP3, with `AUTH ` and CRLF (RFC 4954 §4, RFC 5034 §4).
+    pub fn begin(mut mechanism: Box<dyn ClientMechanism>, room: usize) -> (Self, String) {
+        let name = mechanism.name();
+        let first = mechanism.first();
+        let words = match first.as_deref() {
+            None => name.to_owned(),
+            Some([]) => format!("{name} ="),
+            Some(first) => format!("{name} {}", base64::encode(first)),
+        };
+        let (kept, words) = if words.len() > room { (first, name.to_owned()) } else { (None, words) };
+        (ClientExchange { mechanism, kept, error: None }, words)
+    }
+
+    /// The line that answers what came behind `334 ` or `+ `. It is `*` where the exchange has to be given up; the server's
+    /// last word is to come in any case.
+    pub fn challenge(&mut self, text: &[u8]) -> String {
+        match self.respond(text) {
+            Ok(response) => base64::encode(response),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                "*".to_owned()
+            }
+        }
+    }
+
+    fn respond(&mut self, text: &[u8]) -> Result<Vec<u8>, ClientError> {
+        let challenge = base64::decode(text).map_err(|_| ClientError::NotBase64)?;
+        match self.kept.take() {
+            Some(first) if challenge.is_empty() => Ok(first),
+            Some(_) => Err(ClientError::Malformed),
+            None => self.mechanism.step(&challenge),
+        }
+    }
+
+    /// What the server's last word means; a yes that the server had no right to say is an error.
+    pub fn end(self, accepted: bool) -> Result<(), ClientError> {
+        match self.error.or_else(|| self.mechanism.told()) {
+            Some(error) => Err(error),
+            None if !accepted => Err(ClientError::Refused),
+            None if !self.mechanism.may_succeed() => Err(ClientError::ServerNotAuthenticated),
+            None => Ok(()),
+        }
+    }
+}
