@@ -13,6 +13,7 @@ use gatepost_smtp::server::Server as Smtp;
 use gatepost_syntax::{Domain, Mailbox, ReversePath};
 
 use crate::judge::{Inbound, Judge};
+use crate::outbound::Engine;
 use crate::spool::Spool;
 use crate::store::{Folder, MailStore};
 use crate::users::Users;
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) spool: PathBuf,
     pub(crate) signer: Option<SigningIdentity>,
     pub(crate) message_limit: u64,
+    /// Mail for other domains; `None` where it is not taken.
+    pub(crate) outbound: Option<Arc<Engine>>,
 }
 
 /// Whose key signs submitted mail.
@@ -39,6 +42,11 @@ impl Shared {
     /// The local user whose mailbox this is.
     pub(crate) fn local(&self, mailbox: &Mailbox) -> Option<Mailbox> {
         self.users.find(mailbox)
+    }
+
+    /// Whether mail for the domain ends here.
+    pub(crate) fn is_local(&self, domain: &Domain) -> bool {
+        self.users.has_domain(domain)
     }
 
     /// Asks the users' store.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use gatepost_sasl::Policy as SaslPolicy;
 use gatepost_smtp::server::{Config as SmtpConfig, Limits as SmtpLimits, Profile, Server as Smtp};
 use gatepost_wire::Endpoint;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -17,6 +16,7 @@ use crate::delivery::Shared;
 use crate::drive::{Broken, Handler, Stream, drive};
 use crate::mx::Mx;
 use crate::pop::Pop;
+use crate::random;
 use crate::server::{Limits, Service};
 use crate::submission::Submission;
 use crate::tls::{Side, Tls};
@@ -106,7 +106,7 @@ impl Front {
 
     async fn session(self, tcp: TcpStream, peer: IpAddr, _pass: Pass) {
         let (service, shared) = (self.service, Arc::clone(&self.shared));
-        let Some(nonce) = nonce() else {
+        let Some(nonce) = random::nonce() else {
             return tracing::error!("the system has no randomness");
         };
         let ended = match service {
@@ -144,11 +144,4 @@ impl Front {
         }
         drive(&mut stream, &side, &mut endpoint, &mut handler, self.stopping.clone()).await
     }
-}
-
-/// Fresh randomness as text.
-fn nonce() -> Option<String> {
-    let mut octets = [0; 18];
-    SystemRandom::new().fill(&mut octets).ok()?;
-    Some(gatepost_syntax::base64::encode(octets))
 }

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::delivery::{Shared, SigningIdentity};
 use crate::front::{Front, Gate};
 use crate::judge::Judge;
+use crate::outbound::{Engine, Outbound, Relay};
 use crate::policy::Policy;
 use crate::store::MailStore;
 use crate::tls::Tls;
@@ -91,6 +92,14 @@ pub enum Error {
         /// Why.
         error: io::Error,
     },
+    /// The queue can not be used.
+    #[error("the queue {folder}: {error}")]
+    Queue {
+        /// Where it should be.
+        folder: String,
+        /// Why.
+        error: io::Error,
+    },
     /// The runtime can not be made.
     #[error("the runtime: {0}")]
     Runtime(io::Error),
@@ -108,6 +117,7 @@ pub struct Server {
     spool: PathBuf,
     policy: Policy,
     signer: Option<SigningIdentity>,
+    relay: Option<Relay>,
     limits: Limits,
     listen: Vec<(Service, SocketAddr)>,
 }
@@ -130,6 +140,7 @@ impl Server {
             spool: std::env::temp_dir(),
             policy: Policy::default(),
             signer: None,
+            relay: None,
             limits: Limits::default(),
             listen: Vec::new(),
         }
@@ -184,6 +195,13 @@ impl Server {
         self
     }
 
+    /// Takes mail for other domains from users, and sends it. Without this it is refused.
+    #[must_use]
+    pub fn relay(mut self, relay: Relay) -> Self {
+        self.relay = Some(relay);
+        self
+    }
+
     /// Other bounds.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -218,7 +236,9 @@ impl Server {
     /// Starts listening, within a tokio runtime.
     pub async fn start(self) -> Result<Handle, Error> {
         let hostname = self.hostname;
-        let judge = Judge::new(self.resolver.ok_or(Error::Missing("a resolver"))?, hostname.as_str());
+        let resolver = self.resolver.ok_or(Error::Missing("a resolver"))?;
+        let judge = Judge::new(Arc::clone(&resolver), hostname.as_str());
+        let engine = self.relay.map(|relay| Engine::open(relay, hostname.clone(), resolver)).transpose()?;
         let shared = Arc::new(Shared {
             judge: judge.preset(self.policy.preset()),
             users: self.users.ok_or(Error::Missing("users"))?,
@@ -226,6 +246,7 @@ impl Server {
             spool: self.spool,
             signer: self.signer,
             message_limit: self.limits.message,
+            outbound: engine.map(Arc::new),
             hostname,
         });
         let tls = self.tls.ok_or(Error::Missing("a certificate"))?;
@@ -245,7 +266,11 @@ impl Server {
             };
             accepting.spawn(front.accept(listener, self.limits.grace));
         }
-        Ok(Handle { addresses, stop, accepting, tls })
+        if let Some(engine) = &shared.outbound {
+            accepting.spawn(Arc::clone(engine).run(Arc::clone(&shared), stopping, self.limits.grace));
+        }
+        let outbound = shared.outbound.clone().map(Outbound::new);
+        Ok(Handle { addresses, stop, accepting, tls, outbound })
     }
 
     /// Runs until SIGTERM or SIGINT; SIGHUP reads the certificate again.
@@ -265,9 +290,15 @@ pub struct Handle {
     stop: watch::Sender<bool>,
     accepting: JoinSet<()>,
     tls: Tls,
+    outbound: Option<Outbound>,
 }
 
 impl Handle {
+    /// The queue, where mail for other domains is taken.
+    pub fn outbound(&self) -> Option<&Outbound> {
+        self.outbound.as_ref()
+    }
+
     /// Where it listens.
     pub fn addresses(&self) -> &[(Service, SocketAddr)] {
         &self.addresses

@@ -7,13 +7,14 @@ use std::time::SystemTime;
 
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_results::trace;
-use gatepost_smtp::Reply;
 use gatepost_smtp::server::{Event, Server as Smtp};
+use gatepost_smtp::{MailFrom, Reply};
 use gatepost_syntax::{Fed, ForwardPath, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
 
 use crate::delivery::{Judged, Shared, received};
 use crate::drive::Handler;
 use crate::judge::{Envelope, Inbound};
+use crate::queue::{Entry, Ready, Recipient};
 use crate::spool::Spool;
 use crate::store::Folder;
 
@@ -23,7 +24,10 @@ pub(crate) struct Submission {
     peer: IpAddr,
     user: Option<Mailbox>,
     from: ReversePath,
+    utf8: bool,
     recipients: Vec<Mailbox>,
+    /// Recipients in other domains.
+    elsewhere: Vec<Recipient>,
     arriving: Option<Arriving>,
 }
 
@@ -38,14 +42,17 @@ struct Arriving {
 
 impl Submission {
     pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
-        Submission { shared, peer, user: None, from: ReversePath::Null, recipients: Vec::new(), arriving: None }
+        let (from, recipients, elsewhere) = (ReversePath::Null, Vec::new(), Vec::new());
+        Submission { shared, peer, user: None, from, utf8: false, recipients, elsewhere, arriving: None }
     }
 
     /// The reverse-path must be the user's own.
-    fn mail(&mut self, endpoint: &mut Smtp, path: ReversePath) {
+    fn mail(&mut self, endpoint: &mut Smtp, MailFrom { path, utf8, .. }: MailFrom) {
         self.user = endpoint.identity().and_then(|identity| Mailbox::parse(&identity.user).ok());
         self.arriving = None;
+        self.utf8 = utf8;
         self.recipients.clear();
+        self.elsewhere.clear();
         if path.mailbox().is_some_and(|mailbox| self.is_own(mailbox)) {
             self.from = path;
             endpoint.accept();
@@ -54,16 +61,21 @@ impl Submission {
         }
     }
 
+    /// Mailboxes of this server, and those of other domains where mail for them is taken.
     fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
-        match path.mailbox().and_then(|mailbox| self.shared.local(mailbox)) {
-            Some(mailbox) => {
-                self.recipients.push(mailbox);
-                endpoint.accept();
-            }
-            None => {
-                endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here; mail for elsewhere is not relayed"))
+        let Some(mailbox) = path.mailbox() else {
+            return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here"));
+        };
+        let here = mailbox.domain().is_some_and(|domain| self.shared.is_local(domain));
+        match (self.shared.local(mailbox), &self.shared.outbound) {
+            (Some(mailbox), _) => self.recipients.push(mailbox),
+            (None, _) if here => return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here")),
+            (None, Some(outbound)) => self.elsewhere.push(Recipient::new(mailbox.clone(), outbound.now())),
+            (None, None) => {
+                return endpoint.refuse(&Reply::permanent(550, "5.7.1", "mail for other domains is not taken here"));
             }
         }
+        endpoint.accept();
     }
 
     fn data(&mut self, chunk: &[u8]) {
@@ -150,12 +162,52 @@ impl Submission {
             signed.extend_from_slice(draft.sign(&identity.key).map_err(malformed)?.as_bytes());
         }
         signed.extend_from_slice(headers.raw());
-        let recipients = std::mem::take(&mut self.recipients);
-        let received = received(endpoint, &self.shared.hostname, self.peer, &recipients, now);
+        let (recipients, elsewhere) = (std::mem::take(&mut self.recipients), std::mem::take(&mut self.elsewhere));
+        let all: Vec<Mailbox> = recipients.iter().cloned().chain(elsewhere.iter().map(|to| to.to.clone())).collect();
+        let received = received(endpoint, &self.shared.hostname, self.peer, &all, now);
         let mut body = arriving.body;
-        let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
-        let judged = Judged { inbound, received, body };
-        self.shared.deliver(judged, &self.from, recipients, Folder::Inbox).await.map_err(local_error)
+        let mut queued = None;
+        if !elsewhere.is_empty() {
+            (queued, body) = self.queued(&received, &signed, body, elsewhere).await?;
+        }
+        if !recipients.is_empty() {
+            let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
+            let judged = Judged { inbound, received, body };
+            self.shared.deliver(judged, &self.from, recipients, Folder::Inbox).await.map_err(local_error)?;
+        }
+        // last: all that can fail has been done, so that a second attempt of the user sends nothing twice
+        if let (Some(ready), Some(outbound)) = (queued, self.shared.outbound.clone()) {
+            let accepted = tokio::task::spawn_blocking(move || outbound.accept(ready)).await;
+            accepted.map_err(io::Error::other).and_then(|accepted| accepted).map_err(local_error)?;
+        }
+        Ok(())
+    }
+
+    /// The message as it is sent, on the disk but for its name in the queue.
+    async fn queued(
+        &self,
+        received: &str,
+        signed: &[u8],
+        mut body: Spool,
+        elsewhere: Vec<Recipient>,
+    ) -> Result<(Option<Ready>, Spool), Reply> {
+        let Some(outbound) = self.shared.outbound.clone() else {
+            return Ok((None, body));
+        };
+        let mut envelope = Entry::new(self.from.clone(), elsewhere, outbound.now());
+        envelope.utf8 = self.utf8;
+        let header = [received.as_bytes(), signed, b"\r\n"].concat();
+        let written = tokio::task::spawn_blocking(move || {
+            let Some(mut draft) = outbound.begin()? else {
+                return Ok((None, body));
+            };
+            io::copy(&mut header.as_slice().chain(body.reader()?), &mut draft)?;
+            Ok((Some(draft.ready(envelope)?), body))
+        });
+        match written.await.map_err(io::Error::other).and_then(|written| written).map_err(local_error)? {
+            (None, _) => Err(Reply::transient(452, "4.3.1", "the queue is full, try again later")),
+            written => Ok(written),
+        }
     }
 
     /// Local recipients see what any receiver would: the signed message is judged.
@@ -222,7 +274,7 @@ impl Handler<Smtp> for Submission {
                 let answer = self.shared.authenticate(&question).await;
                 endpoint.answer(answer);
             }
-            Event::Mail(mail) => self.mail(endpoint, mail.path),
+            Event::Mail(mail) => self.mail(endpoint, mail),
             Event::Recipient(recipient) => self.recipient(endpoint, &recipient.path),
             Event::Data(chunk) => self.data(&chunk),
             Event::EndOfData => self.end(endpoint).await,

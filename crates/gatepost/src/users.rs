@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gatepost_sasl::{Answer, Authenticator, BoxFuture, Identity, Question, ScramKeys, Secret};
-use gatepost_syntax::{Mailbox, MailboxError};
+use gatepost_syntax::{Domain, Mailbox, MailboxError};
 use thiserror::Error;
 
 /// How many iterations new keys take.
@@ -99,6 +99,11 @@ impl Users {
             None => keys.keys().find(|name| name.eq_ignore_ascii_case(&wanted))?,
         };
         Mailbox::parse(name).ok()
+    }
+
+    /// Whether a user has a mailbox in the domain.
+    pub(crate) fn has_domain(&self, domain: &Domain) -> bool {
+        self.keys.load().keys().any(|name| Mailbox::parse(name).is_ok_and(|mailbox| mailbox.domain() == Some(domain)))
     }
 
     /// The file's text.

@@ -1,0 +1,272 @@
+//! One session with a receiving server: what is said to it, and what it answers for each recipient.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use gatepost_sasl::{ClientMechanism, Secret};
+use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Response};
+use gatepost_smtp::{Class, Status};
+use gatepost_syntax::ForwardPath;
+
+use super::live::{Change, Live, blocking};
+use crate::drive::Handler;
+use crate::queue::{Entry, Said, State};
+
+/// Name and password for a smarthost.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+}
+
+/// What a server's answers mean for a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The server has the message, and the queue knows.
+    Delivered,
+    /// That is the answer.
+    Final(Said),
+    /// Another host may do better, now.
+    NextHost(Said),
+    /// Nobody is tried before the next attempt: this server may have the message already (RFC 1047).
+    Later(Said),
+}
+
+/// How far the session came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The message has not been spoken of.
+    Before,
+    /// The envelope is being told, or the message is.
+    Sending,
+    /// The message has ended, and the server has not answered.
+    Ended,
+    /// It is known how it went.
+    Over,
+}
+
+/// Whether STARTTLS is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tls {
+    Unwanted,
+    Wanted,
+    Asked,
+}
+
+/// One session's decisions.
+pub(crate) struct Session {
+    live: Arc<Live>,
+    /// Indices into the envelope's recipients, in the order of RCPT.
+    recipients: Vec<usize>,
+    envelope: Envelope,
+    message: Option<File>,
+    host: String,
+    now: SystemTime,
+    tls: Tls,
+    login: Option<Login>,
+    phase: Phase,
+    replies: Vec<Option<Response>>,
+    recorded: Option<Change>,
+    done: Option<Response>,
+    failure: Option<Failure>,
+}
+
+impl Session {
+    pub(crate) fn new(live: &Arc<Live>, message: File, recipients: &[usize], host: &str, now: SystemTime) -> Self {
+        let entry = live.entry();
+        Session {
+            live: Arc::clone(live),
+            recipients: recipients.to_vec(),
+            envelope: envelope(&entry, recipients),
+            message: Some(message),
+            host: host.to_owned(),
+            now,
+            tls: Tls::Unwanted,
+            login: None,
+            phase: Phase::Before,
+            replies: vec![None; recipients.len()],
+            recorded: None,
+            done: None,
+            failure: None,
+        }
+    }
+
+    /// Asks for TLS where it is offered, or in any case.
+    pub(crate) fn start_tls(mut self) -> Self {
+        self.tls = Tls::Wanted;
+        self
+    }
+
+    pub(crate) fn login(mut self, login: Option<Login>) -> Self {
+        self.login = login;
+        self
+    }
+
+    fn ready(&mut self, smtp: &mut Client, can: &Capabilities, require_tls: bool) {
+        if self.phase != Phase::Before {
+            return smtp.quit();
+        }
+        if self.tls == Tls::Wanted && (can.starttls || require_tls) {
+            self.tls = Tls::Asked; // once; where TLS is required, the endpoint takes no for the end
+            return smtp.start_tls();
+        }
+        self.tls = Tls::Unwanted;
+        match self.login.take() {
+            Some(login) => match mechanism(&login, can) {
+                Some(mechanism) => smtp.authenticate(mechanism),
+                None => {
+                    self.fail(Failure::MechanismNotOffered("SCRAM-SHA-256"));
+                    smtp.quit();
+                }
+            },
+            None if self.failure.is_some() => smtp.quit(), // a log-in that failed
+            None => {
+                self.phase = Phase::Sending;
+                smtp.send(self.envelope.clone());
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Gives the message piece by piece. Before its end the record that it was delivered is made, so that once the server
+    /// has it a single system call lets the record hold.
+    async fn send_data(&mut self, smtp: &mut Client) -> io::Result<()> {
+        let Some(mut message) = self.message.take() else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        let (message, piece) = blocking(&self.live, move |_| {
+            let mut piece = Vec::with_capacity(64 << 10);
+            message.by_ref().take(64 << 10).read_to_end(&mut piece)?;
+            Ok((message, piece))
+        })
+        .await?;
+        if !piece.is_empty() {
+            self.message = Some(message);
+            smtp.data(&piece);
+            return Ok(());
+        }
+        let delivered: Vec<usize> = self.accepted().collect();
+        let record = move |entry: &mut Entry| {
+            for index in &delivered {
+                if let Some(recipient) = entry.recipients.get_mut(*index) {
+                    recipient.state = State::Delivered;
+                }
+            }
+        };
+        self.recorded = Some(blocking(&self.live, move |live| live.prepare(record)).await?);
+        self.phase = Phase::Ended;
+        smtp.end_data();
+        Ok(())
+    }
+
+    /// The server has answered for the message. If it has it, this is recorded before anything else is done.
+    async fn done(&mut self, response: Response) -> io::Result<()> {
+        let took = response.is_positive();
+        (self.phase, self.done) = (Phase::Over, Some(response));
+        if let (true, Some(record)) = (took, self.recorded.take()) {
+            self.live.commit(record)?;
+            blocking(&self.live, Live::sync).await?;
+        }
+        Ok(())
+    }
+
+    fn accepted(&self) -> impl Iterator<Item = usize> + '_ {
+        let positive = |reply: &Option<Response>| reply.as_ref().is_some_and(Response::is_positive);
+        self.recipients.iter().zip(&self.replies).filter(move |(_, reply)| positive(reply)).map(|(index, _)| *index)
+    }
+
+    /// What each recipient's index came to; `broken` is why the session broke off, if it did.
+    pub(crate) fn verdicts(&self, broken: Option<&io::Error>) -> Vec<(usize, Verdict)> {
+        let verdict = |reply: &Option<Response>| match (reply, &self.done) {
+            (Some(reply), _) if !reply.is_positive() => self.answer(reply),
+            (Some(_), Some(done)) if done.is_positive() => Verdict::Delivered,
+            (Some(_), Some(done)) => self.answer(done),
+            _ => self.unanswered(broken),
+        };
+        self.recipients.iter().zip(&self.replies).map(|(index, reply)| (*index, verdict(reply))).collect()
+    }
+
+    /// An answer about a recipient or about the message: for good it is final, for now another host may do better.
+    fn answer(&self, reply: &Response) -> Verdict {
+        let said = Said { reply: Some(reply.clone()), ..self.said(Status::of(reply)) };
+        if reply.is_permanent() { Verdict::Final(said) } else { Verdict::NextHost(said) }
+    }
+
+    fn unanswered(&self, broken: Option<&io::Error>) -> Verdict {
+        let said = match (&self.failure, broken) {
+            (Some(Failure::Refused(reply)), _) => Said { reply: Some(reply.clone()), ..self.said(Status::of(reply)) },
+            (Some(failure), _) => Said { reason: Some(failure.to_string()), ..self.said(failure.status()) },
+            (None, Some(error)) => {
+                Said { reason: Some(error.to_string()), ..self.said(Status::new(Class::Transient, 4, 2)) }
+            }
+            (None, None) => self.said(Status::new(Class::Transient, 4, 2)),
+        };
+        match self.phase {
+            Phase::Ended => Verdict::Later(said),
+            // of the message it was said, not of the host
+            Phase::Sending if said.status.is_permanent() => Verdict::Final(said),
+            _ => Verdict::NextHost(said),
+        }
+    }
+
+    fn said(&self, status: Status) -> Said {
+        Said { at: self.now, status, host: Some(self.host.clone()), reply: None, reason: None }
+    }
+}
+
+fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
+    let to = recipients.iter().filter_map(|index| entry.recipients.get(*index));
+    Envelope {
+        from: entry.from.clone(),
+        to: to.map(|recipient| ForwardPath::Mailbox(recipient.to.clone())).collect(),
+        size: Some(entry.size),
+        eight_bit: entry.eight_bit,
+        utf8: entry.utf8,
+    }
+}
+
+/// SCRAM where it is offered: the password is not told then.
+fn mechanism(login: &Login, can: &Capabilities) -> Option<Box<dyn ClientMechanism>> {
+    let offered = |name: &str| can.auth.iter().any(|mechanism| mechanism == name);
+    let (user, password) = (login.user.as_str(), &login.password);
+    if offered("SCRAM-SHA-256") {
+        let nonce = crate::random::nonce()?;
+        return Some(Box::new(gatepost_sasl::ScramClient::new(user, password, &nonce, Default::default())));
+    }
+    offered("PLAIN").then(|| {
+        let plain: Box<dyn ClientMechanism> = Box::new(gatepost_sasl::PlainClient::new(user, password.clone()));
+        plain
+    })
+}
+
+/// A session as the driver sees it.
+pub(crate) struct Talk<'s> {
+    pub(crate) session: &'s mut Session,
+    pub(crate) require_tls: bool,
+}
+
+impl Handler<Client> for Talk<'_> {
+    async fn on(&mut self, smtp: &mut Client, event: Event) -> io::Result<()> {
+        let session = &mut *self.session;
+        match event {
+            Event::Ready(can) => session.ready(smtp, &can, self.require_tls),
+            Event::Recipient(index, response) => {
+                if let Some(reply) = session.replies.get_mut(index) {
+                    *reply = Some(response);
+                }
+            }
+            Event::SendData => session.send_data(smtp).await?,
+            Event::Done(response) => session.done(response).await?,
+            // it offered STARTTLS, and refuses: as if it had not
+            Event::Failed(Failure::Refused(_)) if session.tls == Tls::Asked && !self.require_tls => {}
+            Event::Failed(failure) => session.fail(failure),
+            _ => {}
+        }
+        Ok(())
+    }
+}

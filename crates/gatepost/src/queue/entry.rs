@@ -1,0 +1,344 @@
+//! An envelope in the queue, and its form on disk.
+
+use std::fmt;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use gatepost_smtp::Status;
+use gatepost_smtp::client::Response;
+use gatepost_smtp::report::Returned;
+use gatepost_syntax::{Mailbox, ReversePath};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+/// A message in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name in the queue.
+    pub id: String,
+    /// When it was accepted.
+    pub arrived: SystemTime,
+    /// The reverse-path.
+    pub from: ReversePath,
+    /// `ENVID=` without its xtext (RFC 3461 §4.4).
+    pub envelope_id: Option<String>,
+    /// `RET=` (RFC 3461 §4.3).
+    pub returned: Returned,
+    /// Octets.
+    pub size: u64,
+    /// Whether there are octets beyond ASCII.
+    pub eight_bit: bool,
+    /// Whether it was submitted with SMTPUTF8.
+    pub utf8: bool,
+    /// The recipients, those who have it, too.
+    pub recipients: Vec<Recipient>,
+}
+
+/// A recipient, and what became of the message for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Whom.
+    pub to: Mailbox,
+    /// `ORCPT=` without its xtext: type and address (RFC 3461 §4.2).
+    pub original: Option<(String, String)>,
+    /// On what a report is wanted.
+    pub notify: Notify,
+    /// How far it has come.
+    pub state: State,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next.
+    pub next: SystemTime,
+    /// Whether the sender knows of the delay.
+    pub warned: bool,
+    /// Whether the sender knows how it ended.
+    pub reported: bool,
+    /// What was heard last.
+    pub last: Option<Said>,
+}
+
+impl Recipient {
+    /// One to be tried at once.
+    pub fn new(to: Mailbox, now: SystemTime) -> Self {
+        let (notify, state) = (Notify::default(), State::Pending);
+        Recipient {
+            to,
+            original: None,
+            notify,
+            state,
+            attempts: 0,
+            next: now,
+            warned: false,
+            reported: false,
+            last: None,
+        }
+    }
+}
+
+/// How far a recipient has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It will be tried.
+    Pending,
+    /// A server has taken the message.
+    Delivered,
+    /// It was given up.
+    Failed,
+}
+
+impl State {
+    const ALL: [State; 3] = [State::Pending, State::Delivered, State::Failed];
+
+    /// A word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Delivered => "delivered",
+            State::Failed => "failed",
+        }
+    }
+}
+
+/// On what a report is wanted (RFC 3461 §4.1); by default on failure and on delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Notify {
+    pub success: bool,
+    pub failure: bool,
+    pub delay: bool,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Notify { success: false, failure: true, delay: true }
+    }
+}
+
+/// What was heard about a recipient, or is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// When.
+    pub at: SystemTime,
+    /// What it means.
+    pub status: Status,
+    /// Which server it is about.
+    pub host: Option<String>,
+    /// What that server said.
+    pub reply: Option<Response>,
+    /// What is known where no server said anything.
+    pub reason: Option<String>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(host) = &self.host {
+            write!(f, "{}: ", gatepost_syntax::escape(host))?;
+        }
+        match (&self.reply, &self.reason) {
+            (Some(reply), _) => write!(f, "{reply}"),
+            (None, Some(reason)) => write!(f, "{} {}", self.status, gatepost_syntax::escape(reason)),
+            (None, None) => write!(f, "{}", self.status),
+        }
+    }
+}
+
+/// An envelope that is not one of ours, or is damaged. It is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{id}.json: {why}")]
+pub struct Unreadable {
+    /// Which message.
+    pub id: String,
+    /// Where it fails.
+    pub why: String,
+}
+
+impl Unreadable {
+    pub(super) fn of(id: &str, error: io::Error) -> Self {
+        Unreadable { id: id.to_owned(), why: error.to_string() }
+    }
+}
+
+/// The form that is written.
+const VERSION: u64 = 1;
+
+impl Entry {
+    /// A message for these; the queue gives it its name and its size.
+    pub(crate) fn new(from: ReversePath, recipients: Vec<Recipient>, now: SystemTime) -> Self {
+        Entry {
+            id: String::new(),
+            arrived: now,
+            from,
+            envelope_id: None,
+            returned: Returned::Headers,
+            size: 0,
+            eight_bit: false,
+            utf8: false,
+            recipients,
+        }
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        let recipients: Vec<Value> = self.recipients.iter().map(recipient_json).collect();
+        let value = json!({
+            "version": VERSION,
+            "arrived": seconds(self.arrived),
+            "from": self.from.to_string(),
+            "envelope_id": self.envelope_id,
+            "return": if self.returned == Returned::Full { "full" } else { "headers" },
+            "size": self.size,
+            "eight_bit": self.eight_bit,
+            "utf8": self.utf8,
+            "recipients": recipients,
+        });
+        format!("{value:#}\n")
+    }
+
+    pub(super) fn parse(id: &str, text: &str) -> Result<Self, Unreadable> {
+        let bad = |why: &str| Unreadable { id: id.to_owned(), why: why.to_owned() };
+        let value: Value = serde_json::from_str(text).map_err(|error| bad(&error.to_string()))?;
+        if number(&value, "/version") != Some(VERSION) {
+            return Err(bad("not version 1"));
+        }
+        let recipients = value.pointer("/recipients").and_then(Value::as_array);
+        let recipients = recipients.and_then(|all| all.iter().map(read_recipient).collect());
+        let from = text_at(&value, "/from").and_then(|path| ReversePath::parse(path).ok());
+        let returned = if text_at(&value, "/return") == Some("full") { Returned::Full } else { Returned::Headers };
+        Ok(Entry {
+            id: id.to_owned(),
+            arrived: time(&value, "/arrived").ok_or_else(|| bad("`arrived`"))?,
+            from: from.ok_or_else(|| bad("`from`"))?,
+            envelope_id: text_at(&value, "/envelope_id").map(str::to_owned),
+            returned,
+            size: number(&value, "/size").ok_or_else(|| bad("`size`"))?,
+            eight_bit: flag(&value, "/eight_bit").ok_or_else(|| bad("`eight_bit`"))?,
+            utf8: flag(&value, "/utf8").ok_or_else(|| bad("`utf8`"))?,
+            recipients: recipients.ok_or_else(|| bad("`recipients`"))?,
+        })
+    }
+
+    /// Whether nothing is left to be done.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.recipients.iter().all(|recipient| recipient.state != State::Pending && !self.owes(recipient))
+    }
+
+    /// Whether the sender is to be told how it ended. Nobody is told of a message without a sender (RFC 5321 §4.5.5).
+    pub(crate) fn owes(&self, recipient: &Recipient) -> bool {
+        let wanted = match recipient.state {
+            State::Pending => false,
+            State::Delivered => recipient.notify.success,
+            State::Failed => recipient.notify.failure,
+        };
+        wanted && !recipient.reported && self.from != ReversePath::Null
+    }
+}
+
+fn recipient_json(recipient: &Recipient) -> Value {
+    let Notify { success, failure, delay } = recipient.notify;
+    let said = recipient.last.as_ref().map(|said| {
+        json!({
+            "at": seconds(said.at),
+            "status": said.status.to_string(),
+            "host": said.host,
+            "code": said.reply.as_ref().map(|reply| reply.code),
+            "lines": said.reply.as_ref().map(|reply| &reply.lines),
+            "reason": said.reason,
+        })
+    });
+    json!({
+        "to": recipient.to.to_string(),
+        "original": recipient.original.as_ref().map(|(kind, address)| [kind, address]),
+        "notify": { "success": success, "failure": failure, "delay": delay },
+        "state": recipient.state.word(),
+        "attempts": recipient.attempts,
+        "next": seconds(recipient.next),
+        "warned": recipient.warned,
+        "reported": recipient.reported,
+        "last": said,
+    })
+}
+
+fn read_recipient(value: &Value) -> Option<Recipient> {
+    let word = text_at(value, "/state")?;
+    let original = text_at(value, "/original/0").zip(text_at(value, "/original/1"));
+    let notify = Notify {
+        success: flag(value, "/notify/success")?,
+        failure: flag(value, "/notify/failure")?,
+        delay: flag(value, "/notify/delay")?,
+    };
+    Some(Recipient {
+        to: Mailbox::parse(text_at(value, "/to")?).ok()?,
+        original: original.map(|(kind, address)| (kind.to_owned(), address.to_owned())),
+        notify,
+        state: State::ALL.into_iter().find(|state| state.word() == word)?,
+        attempts: number(value, "/attempts")?.try_into().ok()?,
+        next: time(value, "/next")?,
+        warned: flag(value, "/warned")?,
+        reported: flag(value, "/reported")?,
+        last: match value.pointer("/last")? {
+            Value::Null => None,
+            said => Some(read_said(said)?),
+        },
+    })
+}
+
+fn read_said(value: &Value) -> Option<Said> {
+    let lines = value.pointer("/lines").and_then(Value::as_array).into_iter().flatten();
+    let lines = lines.filter_map(|line| line.as_str().map(str::to_owned)).collect();
+    let code = number(value, "/code").and_then(|code| u16::try_from(code).ok());
+    Some(Said {
+        at: time(value, "/at")?,
+        status: Status::parse(text_at(value, "/status")?)?,
+        host: text_at(value, "/host").map(str::to_owned),
+        reply: code.map(|code| Response { code, lines }),
+        reason: text_at(value, "/reason").map(str::to_owned),
+    })
+}
+
+fn text_at<'v>(value: &'v Value, place: &str) -> Option<&'v str> {
+    value.pointer(place)?.as_str()
+}
+
+fn flag(value: &Value, place: &str) -> Option<bool> {
+    value.pointer(place)?.as_bool()
+}
+
+fn number(value: &Value, place: &str) -> Option<u64> {
+    value.pointer(place)?.as_u64()
+}
+
+fn time(value: &Value, place: &str) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(number(value, place)?))
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let reply = Some(Response { code: 451, lines: vec!["4.2.0 \u{202e}later\"".into(), String::new()] });
+        let said =
+            Said { at: at(3), status: Status::parse("4.2.0").unwrap(), host: Some("h".into()), reply, reason: None };
+        let mut one = Recipient::new(Mailbox::parse("\"a b\"@else.test").unwrap(), at(1));
+        (one.last, one.attempts, one.original) = (Some(said), 2, Some(("rfc822".into(), "x@y".into())));
+        let mut two = Recipient::new(Mailbox::parse("bob@[192.0.2.1]").unwrap(), at(1));
+        (two.state, two.reported) = (State::Failed, true);
+        let mut entry = Entry::new(ReversePath::Null, vec![one, two], at(0));
+        (entry.id, entry.envelope_id) = ("1-2-3".into(), Some("e".into()));
+        assert_eq!(Entry::parse("1-2-3", &entry.to_json()), Ok(entry.clone()));
+        for damaged in [
+            String::new(),
+            "{}".into(),
+            entry.to_json().replace("\"size\": 0", "\"size\": -1"),
+            entry.to_json().replace("bob@", "@"),
+        ] {
+            assert!(Entry::parse("1-2-3", &damaged).is_err(), "{damaged}");
+        }
+    }
+}

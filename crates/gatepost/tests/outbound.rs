@@ -1,0 +1,298 @@
+//! Mail for other domains: where it goes, when it is tried again, and what senders are told.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, unreachable_pub)] // a test may
+
+mod relaying;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use gatepost::client::ClientTls;
+use gatepost::outbound::{Limits, Verified};
+use gatepost::store::Folder;
+use gatepost::{Memory, Relay, Service, Smarthost, SmarthostTls};
+use gatepost_sasl::Secret;
+use relaying::{Hands, Place, Receiver, inbox, obliging, sending, server, submit};
+
+const ZONE: &str = "else.test MX 10 mx.else.test\nmx.else.test A 127.0.0.1";
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_goes_through_the_mx_over_tls() {
+    let (place, store, theirs) = (Place::new("mx"), Memory::new(), Memory::new());
+    let receiver = server(&place, &["bob@else.test"], &theirs, "").listen(Service::Mx, "127.0.0.1:0").unwrap();
+    let receiver = receiver.start().await.unwrap();
+    let relay = Relay::new(place.0.join("queue")).port(receiver.address(Service::Mx).unwrap().port());
+    let handle = sending(&place, &store, ZONE, relay).await;
+    assert_eq!(submit(&handle, &["bob@else.test"], "hi").await.code, 250);
+    let outbound = handle.outbound().unwrap().clone();
+    outbound.flush().await;
+    let arrived = theirs.messages("bob@else.test", Folder::Inbox);
+    let text = String::from_utf8_lossy(&arrived[0]);
+    assert!(text.starts_with("Return-Path: <alice@example.test>\r\n"), "{text}");
+    assert!(text.contains("by mx.example.test with ESMTPS\r\n\ttls TLS1.3") && text.contains("with ESMTPSA"), "{text}");
+    assert_eq!((arrived.len(), outbound.len(), inbox(&store).len()), (1, 0, 0));
+    assert_eq!(std::fs::read_dir(place.0.join("queue")).unwrap().count(), 0);
+    handle.stop().await;
+    receiver.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_for_now_is_tried_again_and_told_when_it_takes_long() {
+    let (place, store, hands, times) = (Place::new("later"), Memory::new(), Hands::new(), AtomicUsize::new(0));
+    let (receiver, address) = Receiver::start("127.0.0.1:0", move |line| match line {
+        "RCPT TO:<bob@else.test>" if times.fetch_add(1, Ordering::Relaxed) < 8 => "451 4.7.1 greylisted\r\n".into(),
+        _ => obliging(line),
+    });
+    let relay = Relay::new(place.0.join("queue")).port(address.port()).clock(hands.clock());
+    let handle = sending(&place, &store, ZONE, relay).await;
+    assert_eq!(submit(&handle, &["bob@else.test", "carol@else.test"], "hi").await.code, 250);
+    let outbound = handle.outbound().unwrap().clone();
+    outbound.flush().await;
+    assert_eq!(receiver.messages.lock().unwrap().len(), 1); // Carol's
+    let entry = outbound.queue().entries().unwrap().remove(0).unwrap();
+    assert_eq!(entry.recipients[0].last.as_ref().unwrap().to_string(), "mx.else.test: 451 4.7.1 greylisted");
+    assert_eq!((entry.recipients[0].attempts, entry.recipients[1].state.word()), (1, "delivered"));
+    for _ in 0..6 {
+        hands.forward(HOUR);
+        outbound.flush().await;
+    }
+    let warnings = inbox(&store);
+    assert_eq!(warnings.len(), 1);
+    for part in ["Action: delayed", "Will-Retry-Until: ", "Status: 4.7.1", "<bob@else.test>", "451 4.7.1 greylisted"] {
+        assert!(warnings[0].contains(part), "{part} in {}", warnings[0]);
+    }
+    assert!(!warnings[0].contains("carol"));
+    for _ in 0..3 {
+        hands.forward(4 * HOUR);
+        outbound.flush().await;
+    }
+    assert_eq!((receiver.messages.lock().unwrap().len(), outbound.len(), inbox(&store).len()), (2, 0, 1));
+    handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_delivered_is_reported_once() {
+    for (test, zone, answers, status, words) in [
+        ("user", ZONE, "RCPT 550 5.1.1 no such user", "5.1.1", "550 5.1.1 no such user"),
+        ("content", ZONE, ". 554 5.7.1 we do not like it", "5.7.1", "554 5.7.1 we do not like it"),
+        ("sender", ZONE, "MAIL 550 5.7.27 null MX", "5.7.27", "550 5.7.27 null MX"),
+        ("null", "else.test MX 0 .", "", "5.1.10", "takes no mail"),
+        ("nowhere", "", "", "5.1.2", "no such domain"),
+        ("loop", "else.test MX 10 mx.example.test", "", "5.4.6", "loops back"),
+        (
+            "alias",
+            "else.test MX 10 a.test\na.test CNAME mx.else.test\nmx.else.test A 127.0.0.1",
+            "",
+            "5.4.4",
+            "is an alias",
+        ),
+        ("8-bit", ZONE, "EHLO 250 mx.else.test", "5.6.3", "does not offer 8BITMIME"),
+    ] {
+        let (place, store) = (Place::new(test), Memory::new());
+        let (_receiver, address) = Receiver::start("127.0.0.1:0", move |line| match answers.split_once(' ') {
+            Some((verb, answer)) if line.starts_with(verb) && !verb.is_empty() => format!("{answer}\r\n"),
+            _ => obliging(line),
+        });
+        let handle = sending(&place, &store, zone, Relay::new(place.0.join("queue")).port(address.port())).await;
+        assert_eq!(submit(&handle, &["bob@else.test"], "hällo").await.code, 250, "{test}");
+        handle.outbound().unwrap().flush().await;
+        let reports = inbox(&store);
+        assert_eq!((reports.len(), handle.outbound().unwrap().len()), (1, 0), "{test}");
+        let start = "Return-Path: <>\r\nFrom: Mail Delivery System <MAILER-DAEMON@mx.example.test>\r\nTo: <alice@example.test>\r\n";
+        assert!(reports[0].starts_with(start), "{}", reports[0]);
+        let status = format!("Status: {status}\r\n");
+        for part in ["Auto-Submitted: auto-replied", "Action: failed", status.as_str(), words, "Subject: hello\r\n"] {
+            assert!(reports[0].contains(part), "{test}: {part} in {}", reports[0]);
+        }
+        assert!(!reports[0].contains("hällo")); // only the header comes back
+        handle.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_five_days_it_is_given_up() {
+    let (place, store, hands) = (Place::new("days"), Memory::new(), Hands::new());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let relay = Relay::new(place.0.join("queue")).port(closed.port()).clock(hands.clock());
+    let handle = sending(&place, &store, ZONE, relay).await;
+    submit(&handle, &["bob@else.test"], "hi").await;
+    let outbound = handle.outbound().unwrap().clone();
+    for _ in 0..31 {
+        assert_eq!(outbound.len(), 1);
+        outbound.flush().await;
+        hands.forward(4 * HOUR);
+    }
+    outbound.flush().await;
+    assert_eq!(outbound.len(), 0);
+    let reports = inbox(&store);
+    assert_eq!(reports.len(), 2);
+    assert!(reports[0].contains("Action: delayed") && reports[1].contains("Action: failed"));
+    assert!(reports[1].contains("Status: 4.4.1") && reports[1].contains("Connection refused"), "{}", reports[1]);
+    handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_hosts_are_tried_unless_the_first_may_have_the_message() {
+    let zone = "else.test MX 10 a.test\nelse.test MX 20 b.test\na.test A 127.0.0.1\nb.test A 127.0.0.2";
+    for (test, verb, answer, at_second) in [
+        ("busy", "", "421 4.3.2 busy\r\n", 1),
+        ("no-service", "", "554 5.3.2 no mail here\r\n", 1),
+        ("later", "RCPT", "450 4.2.0 later\r\n", 1),
+        ("for-good", "RCPT", "550 5.1.1 no\r\n", 0),
+        ("dropped", "DATA", "", 1),
+        ("silent-end", ".", "", 0),
+    ] {
+        let (place, store) = (Place::new(test), Memory::new());
+        let (first, address) = Receiver::start("127.0.0.1:0", move |line| {
+            let hit = if verb.is_empty() { line.is_empty() } else { line.starts_with(verb) };
+            if hit { answer.into() } else { obliging(line) }
+        });
+        let (second, _) = Receiver::start(&format!("127.0.0.2:{}", address.port()), obliging);
+        let handle = sending(&place, &store, zone, Relay::new(place.0.join("queue")).port(address.port())).await;
+        submit(&handle, &["bob@else.test"], "hi").await;
+        handle.outbound().unwrap().flush().await;
+        let left = handle.outbound().unwrap().queue().entries().unwrap();
+        assert_eq!(second.messages.lock().unwrap().len(), at_second, "{test}: {left:?}");
+        let (waits, seen) = (handle.outbound().unwrap().len(), first.messages.lock().unwrap().len());
+        assert_eq!((waits, seen), if test == "silent-end" { (1, 1) } else { (0, 0) }, "{test}");
+        handle.stop().await;
+    }
+}
+
+/// A receiver that offers STARTTLS and can not do it.
+fn broken_tls(line: &str) -> String {
+    match line.get(..4).unwrap_or(line) {
+        "EHLO" => "250-mx.else.test\r\n250 STARTTLS\r\n".into(),
+        "STAR" => "220 go on\r\n".into(),
+        _ if !line.is_ascii() || line.contains('\0') => String::new(),
+        _ => obliging(line),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_that_fails_is_done_without_unless_more_was_promised() {
+    let roots = |place: &Place| ClientTls::with_roots(place.certificate().0).unwrap();
+    let hosts = |host: &str| Verified::new([("else.test".parse().unwrap(), vec![host.parse().unwrap()])]);
+    for (test, offered, policy, sent, status) in [
+        ("broken", true, None, 1, ""),
+        ("none", false, None, 1, ""),
+        ("verified", true, Some("mx.else.test"), 0, "4.7.5"),
+        ("stripped", false, Some("mx.else.test"), 0, "4.7.4"),
+        ("unnamed", true, Some("other.test"), 0, "4.7.5"),
+    ] {
+        let (place, store) = (Place::new(test), Memory::new());
+        let (receiver, address) = match offered {
+            true => Receiver::start("127.0.0.1:0", broken_tls),
+            false => Receiver::start("127.0.0.1:0", obliging),
+        };
+        let mut relay = Relay::new(place.0.join("queue")).port(address.port()).roots(roots(&place));
+        if let Some(host) = policy {
+            relay = relay.policy(hosts(host));
+        }
+        let handle = sending(&place, &store, ZONE, relay).await;
+        submit(&handle, &["bob@else.test"], "hi").await;
+        let outbound = handle.outbound().unwrap();
+        outbound.flush().await;
+        assert_eq!((receiver.messages.lock().unwrap().len(), outbound.len()), (sent, 1 - sent), "{test}");
+        let sent_in_clear = receiver.lines.lock().unwrap().iter().any(|line| line.starts_with("MAIL"));
+        assert_eq!(sent_in_clear, sent == 1, "{test}");
+        for entry in outbound.queue().entries().unwrap() {
+            assert_eq!(entry.unwrap().recipients[0].last.as_ref().unwrap().status.to_string(), status, "{test}");
+        }
+        handle.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promise_is_kept_and_a_smarthost_logged_in_to() {
+    let (place, store, theirs) = (Place::new("smart"), Memory::new(), Memory::new());
+    let users = ["bob@else.test", "alice@example.test"];
+    let receiver = server(&place, &users, &theirs, "").listen(Service::Mx, "127.0.0.1:0").unwrap();
+    let receiver = receiver.listen(Service::Submission, "127.0.0.1:0").unwrap();
+    let receiver = receiver.listen(Service::Submissions, "127.0.0.1:0").unwrap().start().await.unwrap();
+    let port = |service| receiver.address(service).unwrap().port();
+    let tls = ClientTls::with_roots(place.certificate().0).unwrap();
+    let smarthost = |service, mode| {
+        Smarthost::new("localhost", port(service), mode).login("alice@example.test", Secret::new("pencil"))
+    };
+    let relay = |number: u32| Relay::new(place.0.join(format!("queue-{number}"))).roots(tls.clone());
+    let named = Verified::new([("else.test".parse().unwrap(), vec!["mx.else.test".parse().unwrap()])]);
+    for (number, relay) in [
+        relay(0).port(port(Service::Mx)).policy(named),
+        relay(1).smarthost(smarthost(Service::Submission, SmarthostTls::Required)),
+        relay(2).smarthost(smarthost(Service::Submissions, SmarthostTls::Implicit)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let handle = sending(&place, &store, ZONE, relay).await;
+        submit(&handle, &["bob@else.test"], "hi").await;
+        handle.outbound().unwrap().flush().await;
+        assert_eq!(theirs.messages("bob@else.test", Folder::Inbox).len(), number + 1);
+        handle.stop().await;
+    }
+    let handle =
+        sending(&place, &store, ZONE, relay(3).smarthost(smarthost(Service::Submission, SmarthostTls::Opportunistic)))
+            .await;
+    submit(&handle, &["bob@else.test"], "hi").await;
+    handle.outbound().unwrap().flush().await;
+    let entry = handle.outbound().unwrap().queue().entries().unwrap().remove(0).unwrap();
+    assert!(entry.recipients[0].last.as_ref().unwrap().to_string().contains("over verified TLS only"));
+    handle.stop().await;
+    receiver.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_found_again_and_can_be_changed_from_outside() {
+    let (place, store, hands) = (Place::new("again"), Memory::new(), Hands::new());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let relay = |port| Relay::new(place.0.join("queue")).port(port).clock(hands.clock());
+    let handle = sending(&place, &store, ZONE, relay(closed.port())).await;
+    for _ in 0..2 {
+        submit(&handle, &["bob@else.test"], "hi").await;
+    }
+    handle.outbound().unwrap().flush().await;
+    let queue = handle.outbound().unwrap().queue().clone();
+    handle.stop().await;
+    // what a crash leaves: a message without an envelope, an envelope that has no name yet
+    for name in ["1-1-1.eml", "1-1-1.0.tmp"] {
+        std::fs::write(place.0.join("queue").join(name), "half").unwrap();
+    }
+    let (receiver, address) = Receiver::start("127.0.0.1:0", obliging);
+    let handle = sending(&place, &store, ZONE, relay(address.port())).await;
+    let outbound = handle.outbound().unwrap();
+    assert_eq!((outbound.len(), std::fs::read_dir(place.0.join("queue")).unwrap().count()), (2, 4));
+    outbound.flush().await;
+    assert_eq!(receiver.messages.lock().unwrap().len(), 0); // it is not time yet
+    let ids: Vec<String> = queue.entries().unwrap().into_iter().map(|entry| entry.unwrap().id).collect();
+    assert!(queue.remove(&ids[0]).unwrap() && !queue.remove(&ids[0]).unwrap() && !queue.remove("../x").unwrap());
+    assert!(queue.retry(&ids[1], hands.clock()()).unwrap());
+    outbound.flush().await;
+    assert_eq!((receiver.messages.lock().unwrap().len(), outbound.len()), (1, 0));
+    assert_eq!(std::fs::read_dir(place.0.join("queue")).unwrap().count(), 0);
+    handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_is_taken_for_other_domains_from_users_only_and_while_there_is_room() {
+    let (place, store) = (Place::new("room"), Memory::new());
+    let mut limits = Limits::default();
+    limits.messages = 1;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let relay = Relay::new(place.0.join("queue")).port(closed.port()).limits(limits);
+    let handle = sending(&place, &store, ZONE, relay).await;
+    assert_eq!(submit(&handle, &["bob@else.test"], "hi").await.code, 250);
+    assert_eq!(submit(&handle, &["bob@else.test"], "hi").await.lines, ["4.3.1 the queue is full, try again later"]);
+    assert_eq!(submit(&handle, &["nobody@example.test"], "hi").await.lines, ["5.1.1 no such user here"]);
+    let address = handle.address(Service::Mx).unwrap();
+    let replies = tokio::task::spawn_blocking(move || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(b"EHLO x.test\r\nMAIL FROM:<x@x.test>\r\nRCPT TO:<bob@else.test>\r\nQUIT\r\n").unwrap();
+        let mut replies = String::new();
+        stream.read_to_string(&mut replies).unwrap();
+        replies
+    });
+    assert!(replies.await.unwrap().contains("550 5.1.1"));
+    handle.stop().await;
+}
