@@ -4,14 +4,11 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use gatepost_smtp::server::{Config, Event, Limits, Profile, Server};
+use gatepost_smtp::server::{Config, Event, Profile, Server};
 use gatepost_wire::{Endpoint, Step};
 
 fn session(script: &[u8]) -> usize {
-    let hostname = "mx.example".parse().unwrap();
-    let config =
-        Config { hostname, profile: Profile::Mx, starttls: true, sasl: Default::default(), limits: Limits::default() };
-    let mut server = Server::new(config, "nonce");
+    let mut server = Server::new(Config::new("mx.example".parse().unwrap(), Profile::Mx), "nonce");
     let (mut chunks, mut octets) = (script.chunks(16 << 10), 0);
     loop {
         match server.poll() {

@@ -1,8 +1,7 @@
 //! SMTP and POP3 sessions.
 
-use gatepost_sasl::Policy;
-use gatepost_smtp::Reply;
-use gatepost_smtp::server::{Config, Event, Limits, Profile, Server};
+use gatepost_smtp::server::{Config, Event, Profile, Server};
+use gatepost_smtp::{Paths, Reply};
 use gatepost_syntax::{Domain, ForwardPath, base64};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use serde_json::{Value, json};
@@ -21,7 +20,9 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
     };
     let tls = request.flag("tls")?;
     let hostname = Domain::parse("mx.example.test").map_err(|error| Error::value("hostname", error))?;
-    let config = Config { hostname, profile, starttls: true, sasl: Policy::default(), limits: Limits::default() };
+    let mut config = Config::new(hostname, profile);
+    (config.extensions.dsn, config.extensions.binary_mime, config.extensions.require_tls) = (true, true, true);
+    config.paths = if request.flag("lenient")? { Paths::Lenient } else { Paths::Strict };
     let mut session = Session {
         server: Server::new(config, "evaluatenonce"),
         users: Users::of(request)?,

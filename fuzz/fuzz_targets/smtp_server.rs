@@ -1,14 +1,12 @@
 //! The same replies and messages whatever the chunks; no MAIL without AUTH on submission.
 #![no_main]
 use gatepost_sasl::Answer;
-use gatepost_smtp::server::{Config, Event, Limits, Profile, Server};
+use gatepost_smtp::server::{Config, Event, Profile, Server};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 fn run(input: &[u8], chunk: usize, profile: Profile) -> (Vec<u8>, Vec<u8>) {
-    let hostname = "mx.example".parse().unwrap();
-    let mut server = Server::new(
-        Config { hostname, profile, starttls: true, sasl: Default::default(), limits: Limits::default() },
-        "n",
-    );
+    let mut config = Config::new("mx.example".parse().unwrap(), profile);
+    (config.extensions.dsn, config.extensions.binary_mime, config.extensions.require_tls) = (true, true, true);
+    let mut server = Server::new(config, "n");
     let (mut said, mut data, mut chunks) = (Vec::new(), Vec::new(), input.chunks(chunk));
     loop {
         match server.poll() {
@@ -17,7 +15,7 @@ fn run(input: &[u8], chunk: usize, profile: Profile) -> (Vec<u8>, Vec<u8>) {
             Step::Event(Event::Data(octets)) => data.extend_from_slice(&octets),
             Step::Event(Event::Reset) => data.push(0),
             Step::Event(event) => {
-                assert!(profile == Profile::Mx || !matches!(event, Event::Mail(_)));
+                assert!(profile != Profile::Submission || !matches!(event, Event::Mail(_)));
                 server.accept();
             }
             Step::Read(_) => match chunks.next() {
@@ -32,7 +30,7 @@ fn run(input: &[u8], chunk: usize, profile: Profile) -> (Vec<u8>, Vec<u8>) {
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     // where STARTTLS is answered depends on what is behind it in the buffer: that is its purpose
     let starttls = input.to_ascii_uppercase().windows(8).any(|window| window == b"STARTTLS");
-    for profile in [Profile::Mx, Profile::Submission] {
+    for profile in [Profile::Mx, Profile::Submission, Profile::Lmtp] {
         let whole = run(input, usize::MAX, profile);
         assert!(starttls || run(input, 1, profile) == whole);
     }

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gatepost_sasl::Policy as SaslPolicy;
-use gatepost_smtp::server::{Config as SmtpConfig, Limits as SmtpLimits, Profile, Server as Smtp};
+use gatepost_smtp::server::{Config as SmtpConfig, Profile, Server as Smtp};
 use gatepost_wire::Endpoint;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -126,10 +125,9 @@ impl Front {
     }
 
     fn smtp(&self, profile: Profile, nonce: &str) -> Smtp {
-        let mut limits = SmtpLimits::default();
-        limits.message = self.shared.message_limit;
-        let hostname = self.shared.hostname.clone();
-        Smtp::new(SmtpConfig { hostname, profile, starttls: true, sasl: SaslPolicy::default(), limits }, nonce)
+        let mut config = SmtpConfig::new(self.shared.hostname.clone(), profile);
+        config.limits.message = self.shared.message_limit;
+        Smtp::new(config, nonce)
     }
 
     async fn run<E>(&self, tcp: TcpStream, mut endpoint: E, mut handler: impl Handler<E>) -> Result<(), Broken>

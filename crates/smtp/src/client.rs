@@ -134,7 +134,7 @@ impl Client {
         if let State::Data(writer) = &mut self.state {
             self.events.retain(|event| *event != Event::SendData);
             writer.write(octets, &mut self.output);
-            if writer.has_bare_line_end() {
+            if writer.is_bare_already() {
                 self.output.clear();
                 self.fail(Failure::BareLineEnd, true);
             }

@@ -1,19 +1,28 @@
 //! Commands (RFC 5321 §4.1.1), each from one whole line.
 
-use gatepost_syntax::{ForwardPath, MailboxError, ReversePath, split_path};
+use gatepost_syntax::MailboxError;
 use thiserror::Error;
 
-use crate::envelope::{Body, Hello, MailFrom, RcptTo};
+use crate::envelope::{Hello, MailFrom, RcptTo};
+use crate::parameters;
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs)]
 pub enum Command {
+    /// HELO and EHLO.
     Hello(Hello),
+    /// LHLO: EHLO of LMTP (RFC 2033 §4.1).
+    Lhlo(Hello),
     Mail(MailFrom),
     Rcpt(RcptTo),
     Data,
+    /// RFC 3030 §2: so many octets follow the line.
+    Bdat {
+        octets: u64,
+        last: bool,
+    },
     Rset,
     Noop,
     Quit,
@@ -21,7 +30,10 @@ pub enum Command {
     Expn,
     Help,
     StartTls,
-    Auth { mechanism: String, initial: Option<String> },
+    Auth {
+        mechanism: String,
+        initial: Option<String>,
+    },
 }
 
 /// Why a line is not a command.
@@ -37,6 +49,9 @@ pub enum CommandError {
     /// The arguments do not follow the grammar.
     #[error("syntax error in parameters")]
     Syntax,
+    /// BDAT whose count can not be read: where the next command begins is not known.
+    #[error("syntax error in BDAT")]
+    Chunk,
     /// The path is malformed.
     #[error("malformed path: {0}")]
     Path(MailboxError),
@@ -49,104 +64,99 @@ pub enum CommandError {
     /// UTF-8 in a path without SMTPUTF8 (RFC 6531 §3.4).
     #[error("UTF-8 needs SMTPUTF8")]
     Utf8,
-    /// The line is not UTF-8 or has control characters.
+    /// The line is not UTF-8, has control characters, or has UTF-8 where no command has any.
     #[error("characters that no command has")]
     Characters,
+}
+
+/// How paths of MAIL and RCPT may be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Paths {
+    /// As RFC 5321 §4.1.2 says.
+    #[default]
+    Strict,
+    /// Also with spaces behind the colon and without angle brackets, as some old clients write them (RFC 5321 §3.3 warns
+    /// of them). What is accepted so is the same path.
+    Lenient,
 }
 
 impl Command {
     /// Reads a line without its CRLF.
     pub fn parse(line: &[u8]) -> Result<Self, CommandError> {
-        let text = std::str::from_utf8(line).map_err(|_| CommandError::Characters)?;
-        if text.chars().any(char::is_control) {
-            return Err(CommandError::Characters);
-        }
-        let text = text.trim_end_matches(' ');
+        Self::parse_with(line, Paths::Strict)
+    }
+
+    /// Reads a line without its CRLF.
+    pub fn parse_with(line: &[u8], paths: Paths) -> Result<Self, CommandError> {
+        let text = text(line)?.trim_end_matches(' ');
         let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let none = |command: Command| {
-            if rest.is_empty() { Ok(command) } else { Err(CommandError::Syntax) }
+        let none = |command: Command| if rest.is_empty() { Ok(command) } else { Err(CommandError::Syntax) };
+        let mut name = [0; 8]; // no verb is longer
+        let name = match name.get_mut(..verb.len()) {
+            None => return Err(CommandError::Unknown),
+            Some(name) => {
+                name.copy_from_slice(verb.as_bytes());
+                name.make_ascii_uppercase();
+                &*name
+            }
         };
-        match verb.to_ascii_uppercase().as_str() {
-            "EHLO" => hello(rest, true),
-            "HELO" => hello(rest, false),
-            "MAIL" => mail(rest),
-            "RCPT" => rcpt(rest),
-            "DATA" => none(Command::Data),
-            "RSET" => none(Command::Rset),
-            "NOOP" => Ok(Command::Noop),
-            "QUIT" => none(Command::Quit),
-            "VRFY" => Ok(Command::Vrfy),
-            "EXPN" => Ok(Command::Expn),
-            "HELP" => Ok(Command::Help),
-            "STARTTLS" => none(Command::StartTls),
-            "AUTH" => auth(rest),
-            "GET" | "POST" | "HEAD" | "PUT" | "CONNECT" | "OPTIONS" | "DELETE" => Err(CommandError::Foreign),
+        match name {
+            b"MAIL" => return parameters::mail(rest, paths),
+            b"RCPT" => return parameters::rcpt(rest, paths),
+            b"VRFY" => return Ok(Command::Vrfy), // may have UTF-8 (RFC 6531 §3.7.4.2)
+            b"EXPN" => return Ok(Command::Expn),
+            _ if !rest.is_ascii() => return Err(CommandError::Characters),
+            _ => {}
+        }
+        match name {
+            b"EHLO" => hello(rest, true).map(Command::Hello),
+            b"HELO" => hello(rest, false).map(Command::Hello),
+            b"LHLO" => hello(rest, true).map(Command::Lhlo),
+            b"DATA" => none(Command::Data),
+            b"BDAT" => bdat(rest),
+            b"RSET" => none(Command::Rset),
+            b"NOOP" => Ok(Command::Noop),
+            b"QUIT" => none(Command::Quit),
+            b"HELP" => Ok(Command::Help),
+            b"STARTTLS" => none(Command::StartTls),
+            b"AUTH" => auth(rest),
+            b"GET" | b"POST" | b"HEAD" | b"PUT" | b"CONNECT" | b"OPTIONS" | b"DELETE" | b"TRACE" | b"PATCH" => {
+                Err(CommandError::Foreign)
+            }
             _ => Err(CommandError::Unknown),
         }
     }
 }
 
+/// UTF-8 without control characters.
+fn text(line: &[u8]) -> Result<&str, CommandError> {
+    // without a branch an octet: this stands in front of every command
+    let control = line.iter().fold(false, |control, octet| control | octet.is_ascii_control());
+    match std::str::from_utf8(line) {
+        Ok(text) if !control && (text.is_ascii() || !text.chars().any(char::is_control)) => Ok(text),
+        _ => Err(CommandError::Characters),
+    }
+}
+
 /// `EHLO SP ( Domain / address-literal )`. Real clients send odd names; what can not be mistaken for syntax is taken.
-fn hello(name: &str, extended: bool) -> Result<Command, CommandError> {
+fn hello(name: &str, extended: bool) -> Result<Hello, CommandError> {
     let ok = !name.is_empty() && name.len() <= 255 && name.bytes().all(|octet| octet.is_ascii_graphic());
-    if ok { Ok(Command::Hello(Hello { name: name.to_owned(), extended })) } else { Err(CommandError::Syntax) }
+    if ok { Ok(Hello { name: name.to_owned(), extended }) } else { Err(CommandError::Syntax) }
 }
 
-/// Parameters of MAIL and RCPT: names in upper case, values as written.
-type Parameters<'a> = Vec<(String, Option<&'a str>)>;
-
-/// What follows `FROM:` or `TO:`: the path and the parameters.
-fn path_and_parameters<'a>(rest: &'a str, keyword: &str) -> Result<(&'a str, Parameters<'a>), CommandError> {
-    let (head, rest) = rest.split_at_checked(keyword.len()).ok_or(CommandError::Syntax)?;
-    if !head.eq_ignore_ascii_case(keyword) {
-        return Err(CommandError::Syntax);
-    }
-    let (path, rest) = split_path(rest).ok_or(CommandError::Path(MailboxError::Brackets))?;
-    if !rest.is_empty() && !rest.starts_with(' ') {
-        return Err(CommandError::Syntax);
-    }
-    let mut parameters = Parameters::new();
-    for word in rest.split(' ').filter(|word| !word.is_empty()).take(32) {
-        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-        let name = name.to_ascii_uppercase();
-        if parameters.iter().any(|(other, _)| *other == name) {
-            return Err(CommandError::Duplicate);
-        }
-        parameters.push((name, value));
-    }
-    Ok((path, parameters))
+/// `BDAT SP chunk-size [ SP "LAST" ]`
+fn bdat(rest: &str) -> Result<Command, CommandError> {
+    let (size, last) = rest.split_once(' ').map_or((rest, None), |(size, last)| (size, Some(last)));
+    let last = match last {
+        None => false,
+        Some(word) if word.eq_ignore_ascii_case("LAST") => true,
+        Some(_) => return Err(CommandError::Chunk),
+    };
+    Ok(Command::Bdat { octets: number(size).ok_or(CommandError::Chunk)?, last })
 }
 
-fn mail(rest: &str) -> Result<Command, CommandError> {
-    let (path, parameters) = path_and_parameters(rest, "FROM:")?;
-    let path_text = path;
-    let path = ReversePath::parse(path).map_err(CommandError::Path)?;
-    let mut mail = MailFrom { path, size: None, body: Body::SevenBit, utf8: false };
-    for (name, value) in &parameters {
-        match (name.as_str(), value) {
-            ("SIZE", Some(size)) => mail.size = Some(number(size).ok_or(CommandError::Syntax)?),
-            ("BODY", Some(body)) if body.eq_ignore_ascii_case("7BIT") => mail.body = Body::SevenBit,
-            ("BODY", Some(body)) if body.eq_ignore_ascii_case("8BITMIME") => mail.body = Body::EightBitMime,
-            ("SMTPUTF8", None) => mail.utf8 = true,
-            // RFC 4954 §5: anybody may send it; nothing is concluded from it
-            ("AUTH", Some(_)) => {}
-            ("SIZE" | "BODY" | "SMTPUTF8" | "AUTH", _) => return Err(CommandError::Syntax),
-            _ => return Err(CommandError::Parameter),
-        }
-    }
-    if path_text.is_ascii() || mail.utf8 { Ok(Command::Mail(mail)) } else { Err(CommandError::Utf8) }
-}
-
-fn rcpt(rest: &str) -> Result<Command, CommandError> {
-    let (path, parameters) = path_and_parameters(rest, "TO:")?;
-    if !parameters.is_empty() {
-        return Err(CommandError::Parameter);
-    }
-    Ok(Command::Rcpt(RcptTo { path: ForwardPath::parse(path).map_err(CommandError::Path)? }))
-}
-
-/// `1*20DIGIT` (RFC 1870 §6).
-fn number(text: &str) -> Option<u64> {
+/// `1*20DIGIT` (RFC 1870 §6); what does not fit is the largest.
+pub(crate) fn number(text: &str) -> Option<u64> {
     let digits = (1..=20).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
     if digits { Some(text.parse().unwrap_or(u64::MAX)) } else { None }
 }

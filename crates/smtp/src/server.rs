@@ -1,26 +1,31 @@
 //! The server endpoint.
 //!
 //! ```text
-//! Start ─► Ready ◄──────────────┬─────────────┬──────────┐
-//!            │ EHLO/HELO/RSET ──┘             │          │
-//!            ├ AUTH ─► Authenticating ────────┘          │
-//!            ├ MAIL ─► Transaction ── RCPT ── DATA ─► Data ─► Ending
-//!            └ STARTTLS ─► Upgrading ─► Start (without greeting)
+//! Start ─► Ready ◄──────────────┬─────────────┬───────────────────────┐
+//!            │ EHLO/HELO/RSET ──┘             │                       │
+//!            ├ AUTH ─► Authenticating ────────┘                       │
+//!            ├ MAIL ─► Transaction ┬─ RCPT ── DATA ─► Data ─┬─► Ending ─┘
+//!            │                     └─ BDAT ─► Chunk ─┬─ LAST ┘
+//!            │                          ▲────────────┘
+//!            └ STARTTLS ─► Upgrading ─► Ready (without greeting)
 //! ```
 
 mod auth;
 mod config;
+mod data;
+mod session;
+mod state;
 mod transaction;
 
-use bytes::Bytes;
-use gatepost_sasl::{Answer, Identity, Question, ServerExchange};
-use gatepost_wire::{DotReader, Endpoint, Input, Line, Step, TlsInfo};
+use bytes::{Bytes, BytesMut};
+use gatepost_sasl::{Answer, Identity, Question};
+use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
-use crate::command::{Command, CommandError};
 use crate::envelope::{Hello, MailFrom, RcptTo};
-use crate::reply::Reply;
+use crate::reply::{self, Reply};
+use state::State;
 
-pub use config::{Config, Limits, Profile};
+pub use config::{Config, EarlyTalkers, Extensions, Limits, Profile};
 
 /// What the application decides or learns. Questions stay until they are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,22 +39,10 @@ pub enum Event {
     Recipient(RcptTo),
     /// Octets of the message, a slice of what was fed. No answer.
     Data(Bytes),
-    /// The message is complete. Answered likewise; after [`Server::accept`] it is the server's to keep.
+    /// The message is complete. Answered likewise, or by [`Server::delivered`]; what is accepted is the server's to keep.
     EndOfData,
     /// The transaction is over without a message: forget it. No answer.
     Reset,
-}
-
-enum State {
-    Start,
-    Ready(Option<Hello>),
-    Authenticating(Hello, ServerExchange),
-    /// With how many recipients were accepted.
-    Transaction(Hello, usize),
-    Data(Hello, DotReader, u64),
-    Ending(Hello),
-    Upgrading,
-    Closed,
 }
 
 /// An SMTP server that does no I/O.
@@ -62,9 +55,13 @@ pub struct Server {
     pending: Option<Event>,
     tls: Option<TlsInfo>,
     identity: Option<Identity>,
+    /// Whether early talkers had their time.
+    waited: bool,
     errors: u32,
+    refusals: u32,
     auth_failures: u32,
     commands: u32,
+    idle_commands: u32,
 }
 
 impl std::fmt::Debug for Server {
@@ -86,9 +83,12 @@ impl Server {
             pending: None,
             tls: None,
             identity: None,
+            waited: false,
             errors: 0,
+            refusals: 0,
             auth_failures: 0,
             commands: 0,
+            idle_commands: 0,
         }
     }
 
@@ -99,18 +99,7 @@ impl Server {
 
     /// The state's name, as in `docs/states/smtp-server.md`.
     pub fn state(&self) -> &'static str {
-        match self.state {
-            State::Start => "Start",
-            State::Ready(None) => "Connected",
-            State::Ready(Some(_)) => "Ready",
-            State::Authenticating(..) => "Authenticating",
-            State::Transaction(_, 0) => "Transaction",
-            State::Transaction(..) => "Recipients",
-            State::Data(..) => "Data",
-            State::Ending(_) => "Ending",
-            State::Upgrading => "Upgrading",
-            State::Closed => "Closed",
-        }
+        self.state.name()
     }
 
     /// What is known of TLS.
@@ -120,64 +109,97 @@ impl Server {
 
     /// What the client said in its last HELO or EHLO.
     pub fn hello(&self) -> Option<&Hello> {
-        match &self.state {
-            State::Ready(hello) => hello.as_ref(),
-            State::Authenticating(hello, _)
-            | State::Transaction(hello, ..)
-            | State::Data(hello, ..)
-            | State::Ending(hello) => Some(hello),
-            State::Start | State::Upgrading | State::Closed => None,
-        }
+        self.state.hello()
     }
 
-    /// The `with` keyword of a Received field (RFC 3848).
+    /// The `with` keyword of a Received field (RFC 3848 §1, RFC 6531 §4.3).
     pub fn protocol(&self) -> &'static str {
-        match (self.hello().is_some_and(|hello| hello.extended), self.tls.is_some(), self.identity.is_some()) {
-            (false, ..) => "SMTP",
-            (true, false, false) => "ESMTP",
-            (true, true, false) => "ESMTPS",
-            (true, false, true) => "ESMTPA",
-            (true, true, true) => "ESMTPSA",
+        let utf8 = self.state.transaction().is_some_and(|transaction| transaction.utf8);
+        let extended = self.hello().is_some_and(|hello| hello.extended);
+        let words: [&str; 4] = match (self.config.profile, extended, utf8) {
+            (Profile::Lmtp, _, false) => ["LMTP", "LMTPS", "LMTPA", "LMTPSA"],
+            (Profile::Lmtp, _, true) => ["UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"],
+            (_, false, _) => ["SMTP"; 4],
+            (_, true, false) => ["ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"],
+            (_, true, true) => ["UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"],
+        };
+        let [plain, tls, auth, both] = words;
+        match (self.tls.is_some(), self.identity.is_some()) {
+            (false, false) => plain,
+            (true, false) => tls,
+            (false, true) => auth,
+            (true, true) => both,
         }
     }
 
     /// Yes to a [`Event::Mail`], [`Event::Recipient`] or [`Event::EndOfData`].
     pub fn accept(&mut self) {
-        let reply = match self.pending.take() {
-            Some(Event::Mail(_)) => {
-                if let Some(hello) = self.take_hello() {
-                    self.state = State::Transaction(hello, 0);
-                }
-                Reply::ok("2.1.0", "sender ok")
+        match self.pending.take() {
+            Some(Event::Mail(mail)) => {
+                self.begin(&mail);
+                self.say(&reply::SENDER_OK);
             }
             Some(Event::Recipient(_)) => {
-                if let State::Transaction(_, recipients) = &mut self.state {
-                    *recipients += 1;
+                if let State::Transaction(transaction) = &mut self.state {
+                    transaction.recipients += 1;
                 }
-                Reply::ok("2.1.5", "recipient ok")
+                self.say(&reply::RECIPIENT_OK);
             }
             Some(Event::EndOfData) => {
+                self.idle_commands = 0;
+                self.say_for_each(&reply::MESSAGE_OK);
                 self.back_to_ready();
-                Reply::ok("2.0.0", "message accepted")
             }
-            other => {
-                self.pending = other;
-                return;
-            }
-        };
-        self.say(&reply);
+            other => self.pending = other,
+        }
     }
 
     /// No, for the reason in the reply.
     pub fn refuse(&mut self, reply: &Reply) {
         match self.pending.take() {
-            Some(Event::Mail(_) | Event::Recipient(_)) => self.say(reply),
-            Some(Event::EndOfData) => {
-                self.back_to_ready();
+            Some(Event::Mail(_) | Event::Recipient(_)) => {
                 self.say(reply);
+                self.refusals += 1;
+                if self.refusals > self.config.limits.refusals {
+                    self.close(&reply::TOO_MANY_REFUSALS);
+                }
+            }
+            Some(Event::EndOfData) => {
+                self.say_for_each(reply);
+                self.back_to_ready();
             }
             other => self.pending = other,
         }
+    }
+
+    /// What became of the message for each accepted recipient, in their order: each has a reply over LMTP (RFC 2033 §4.2).
+    /// Elsewhere one reply is for all, and the first refusal is it.
+    pub fn delivered(&mut self, outcomes: &[Result<(), Reply>]) {
+        if self.config.profile != Profile::Lmtp || self.pending != Some(Event::EndOfData) {
+            return match outcomes.iter().find_map(|outcome| outcome.as_ref().err()) {
+                Some(refusal) => self.refuse(refusal),
+                None => self.accept(),
+            };
+        }
+        self.pending = None;
+        self.idle_commands = 0;
+        for index in 0..self.state.transaction().map_or(0, |transaction| transaction.recipients) {
+            match outcomes.get(index) {
+                Some(Ok(())) => self.say(&reply::MESSAGE_OK),
+                Some(Err(refusal)) => self.say(refusal),
+                None => self.say(&reply::NOT_DELIVERED),
+            }
+        }
+        self.back_to_ready();
+    }
+
+    /// The server is going down: a session between two messages is told so and ended (RFC 5321 §3.8). Whether it was.
+    pub fn shut_down(&mut self) -> bool {
+        let idle = self.pending.is_none() && matches!(self.state, State::Start | State::Ready(_));
+        if idle {
+            self.close(&reply::SHUTDOWN);
+        }
+        idle
     }
 
     /// The answer to an [`Event::Auth`].
@@ -199,132 +221,40 @@ impl Server {
 
     /// Takes the hello out of any state that has one.
     fn take_hello(&mut self) -> Option<Hello> {
-        match std::mem::replace(&mut self.state, State::Ready(None)) {
-            State::Ready(hello) => hello,
-            State::Authenticating(hello, _)
-            | State::Transaction(hello, ..)
-            | State::Data(hello, ..)
-            | State::Ending(hello) => Some(hello),
-            State::Start | State::Upgrading | State::Closed => None,
-        }
+        std::mem::replace(&mut self.state, State::Ready(None)).into_hello()
     }
 
     /// A failed command; too many end the session.
-    fn fail(&mut self, code: u16, enhanced: &'static str, text: &str) {
+    fn fail(&mut self, reply: &Reply) {
         self.errors += 1;
-        let reply = Reply::new(code, Some(enhanced), text);
-        self.say(&reply);
+        self.say(reply);
+        self.end_on_errors();
+    }
+
+    fn end_on_errors(&mut self) {
         if self.errors > self.config.limits.errors {
-            self.close(421, "4.7.0", "too many errors");
+            self.close(&reply::TOO_MANY_ERRORS);
         }
     }
 
-    fn close(&mut self, code: u16, enhanced: &'static str, text: &str) {
-        let reply = Reply::new(code, Some(enhanced), text);
-        self.say(&reply);
+    fn close(&mut self, reply: &Reply) {
+        self.say(reply);
         self.state = State::Closed;
         self.input.clear();
-    }
-
-    fn line(&mut self, line: Line) {
-        if let State::Authenticating(..) = self.state {
-            return self.sasl_line(&line);
-        }
-        self.commands += 1;
-        if self.commands > self.config.limits.commands {
-            return self.close(421, "4.7.0", "too many commands");
-        }
-        let line = match line {
-            Line::Whole(line) => line,
-            Line::TooLong => return self.fail(500, "5.5.6", "line too long"),
-            _ => return self.fail(500, "5.5.2", "a bare CR, a bare LF or a NUL"),
-        };
-        match Command::parse(&line) {
-            Ok(command) => self.command(command),
-            Err(CommandError::Foreign) => self.close(554, "5.5.0", "this is an SMTP server"),
-            Err(CommandError::Unknown) => self.fail(500, "5.5.1", "command not recognized"),
-            Err(CommandError::Characters) => self.fail(500, "5.5.2", "characters that no command has"),
-            Err(CommandError::Parameter) => self.fail(555, "5.5.4", "parameter not recognized"),
-            Err(CommandError::Utf8) => self.fail(553, "5.6.7", "UTF-8 needs SMTPUTF8"),
-            Err(error @ CommandError::Path(_)) => self.fail(501, "5.1.3", &error.to_string()),
-            Err(error) => self.fail(501, "5.5.4", &error.to_string()),
-        }
-    }
-
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Hello(hello) => self.greet(hello),
-            Command::Noop => self.say(&Reply::ok("2.0.0", "ok")),
-            Command::Rset => self.reset(),
-            Command::Quit => self.close(221, "2.0.0", "bye"),
-            Command::Vrfy => self.say(&Reply::new(252, Some("2.1.5"), "send some mail, we will try")),
-            Command::Expn => self.fail(502, "5.5.1", "not implemented"),
-            Command::Help => self.say(&Reply::new(214, Some("2.0.0"), "see RFC 5321")),
-            Command::StartTls => self.start_tls(),
-            Command::Auth { mechanism, initial } => self.auth(&mechanism, initial.as_deref()),
-            Command::Mail(mail) => self.mail(mail),
-            Command::Rcpt(recipient) => self.recipient(recipient),
-            Command::Data => self.data(),
-        }
-    }
-
-    fn reset(&mut self) {
-        if let State::Transaction(..) = self.state {
-            self.pending = Some(Event::Reset);
-            self.back_to_ready();
-        }
-        self.say(&Reply::ok("2.0.0", "ok"));
-    }
-
-    /// EHLO and HELO; a transaction is forgotten (RFC 5321 §4.1.4).
-    fn greet(&mut self, hello: Hello) {
-        if let State::Transaction(..) = self.state {
-            self.pending = Some(Event::Reset);
-        }
-        let mut lines = vec![self.config.hostname.to_string()];
-        if hello.extended {
-            lines.extend(["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"].map(str::to_owned));
-            lines.push(format!("SIZE {}", self.config.limits.message));
-            if self.config.starttls && self.tls.is_none() {
-                lines.push("STARTTLS".to_owned());
-            }
-            let mechanisms = self.mechanisms();
-            if !mechanisms.is_empty() {
-                lines.push(format!("AUTH {}", gatepost_sasl::Name::list(&mechanisms)));
-            }
-        }
-        let last = lines.len() - 1;
-        for (index, line) in lines.iter().enumerate() {
-            let separator = if index == last { ' ' } else { '-' };
-            self.output.extend_from_slice(format!("250{separator}{line}\r\n").as_bytes());
-        }
-        self.state = State::Ready(Some(hello));
-    }
-
-    /// RFC 3207 §4: nothing may be left in the buffer, so that no plaintext is read as if it had come through TLS.
-    fn start_tls(&mut self) {
-        if self.tls.is_some() || !self.config.starttls {
-            return self.fail(503, "5.5.1", "TLS is not to be had now");
-        }
-        if !self.input.is_empty() {
-            return self.close(554, "5.5.0", "data behind STARTTLS");
-        }
-        let reply = Reply::new(220, Some("2.0.0"), "ready for TLS");
-        self.say(&reply);
-        self.state = State::Upgrading;
     }
 
     /// Does what the input allows; whether there was something to do.
     fn advance(&mut self) -> bool {
         match self.state {
-            State::Start => {
-                let greeting = Reply::new(220, None, &format!("{} ESMTP", self.config.hostname));
-                self.say(&greeting);
-                self.state = State::Ready(None);
-                true
-            }
+            State::Start => self.greeting(),
             State::Data(..) => self.read_data(),
-            State::Ready(_) | State::Transaction(..) | State::Authenticating(..) => {
+            State::Chunk(_) => self.read_chunk(),
+            State::Ready(_) | State::Transaction(_) | State::Authenticating(..) => {
+                // a command begins with a letter: this is how TLS begins, or nothing that is worth waiting for
+                if self.input.octets().first() == Some(&0x16) {
+                    self.close(&reply::NOT_SMTP);
+                    return true;
+                }
                 let authenticating = matches!(self.state, State::Authenticating(..));
                 let limit = if authenticating { self.config.limits.auth_line } else { self.config.limits.line };
                 match self.input.line(limit) {
@@ -338,6 +268,22 @@ impl Server {
             State::Ending(_) | State::Upgrading | State::Closed => false,
         }
     }
+
+    fn greeting(&mut self) -> bool {
+        if let EarlyTalkers::Refused(_) = self.config.early_talkers {
+            if !self.input.is_empty() {
+                self.close(&reply::TOO_EARLY);
+                return true;
+            }
+            if !self.waited {
+                return false;
+            }
+        }
+        let protocol = if self.config.profile == Profile::Lmtp { "LMTP" } else { "ESMTP" };
+        self.say(&Reply::new(220, None, &format!("{} {protocol}", self.config.hostname)));
+        self.state = State::Ready(None);
+        true
+    }
 }
 
 /// Replies are gathered up to this many octets before they are sent.
@@ -350,8 +296,15 @@ impl Endpoint for Server {
         match self.state {
             State::Closed => {}
             // RFC 3207: what comes behind STARTTLS in clear is not ours to read
-            State::Upgrading => self.close(554, "5.5.0", "data behind STARTTLS"),
+            State::Upgrading => self.close(&reply::BEHIND_STARTTLS),
             _ => self.input.feed(input),
+        }
+    }
+
+    fn feed_owned(&mut self, input: BytesMut) {
+        match self.state {
+            State::Closed | State::Upgrading => self.feed(&input),
+            _ => self.input.feed_owned(input),
         }
     }
 
@@ -371,6 +324,10 @@ impl Endpoint for Server {
         match self.state {
             State::Closed => Step::Close,
             State::Upgrading => Step::StartTls,
+            State::Start => Step::Read(match self.config.early_talkers {
+                EarlyTalkers::Refused(patience) => patience,
+                EarlyTalkers::Heard => self.config.limits.idle,
+            }),
             _ => Step::Read(self.config.limits.idle),
         }
     }
@@ -387,8 +344,12 @@ impl Endpoint for Server {
     }
 
     fn timed_out(&mut self) {
+        if let (State::Start, false) = (&self.state, self.waited) {
+            self.waited = true; // nobody has spoken early
+            return;
+        }
         self.pending = None;
-        self.close(421, "4.4.2", "timeout");
+        self.close(&reply::TIMEOUT);
     }
 
     fn closed(&mut self) {

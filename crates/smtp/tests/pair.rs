@@ -7,7 +7,7 @@ use gatepost_sasl::{
 use gatepost_smtp::client::{
     Client, Config as ClientConfig, Envelope, Event as Heard, Failure, Limits as ClientLimits,
 };
-use gatepost_smtp::server::{Config, Event, Limits, Profile, Server};
+use gatepost_smtp::server::{Config, Event, Profile, Server};
 use gatepost_syntax::{ForwardPath, ReversePath};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use proptest::prelude::*;
@@ -33,13 +33,7 @@ fn envelope(to: &[&str]) -> Envelope {
 
 /// A whole submission between our two endpoints: what the client heard, and the messages that the server took.
 fn submit(mechanism: Box<dyn ClientMechanism>, message: &[u8], chunk: usize) -> (Vec<Heard>, Vec<Vec<u8>>) {
-    let config = Config {
-        hostname: "mx.example".parse().unwrap(),
-        profile: Profile::Submission,
-        starttls: true,
-        sasl: Default::default(),
-        limits: Limits::default(),
-    };
+    let config = Config::new("mx.example".parse().unwrap(), Profile::Submission);
     let (mut server, mut client) = (Server::new(config, "servernonce"), client(true));
     let (mut to_client, mut to_server): (Vec<u8>, Vec<u8>) = (Vec::new(), Vec::new());
     let (mut heard, mut taken, mut current) = (Vec::new(), Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 
 use gatepost_sasl::{Answer, Identity, PlainClient, Question, Secret};
 use gatepost_smtp::client::{Client, Config as ClientConfig, Envelope, Event as Heard};
-use gatepost_smtp::server::{Config, Event, Limits, Profile, Server};
+use gatepost_smtp::server::{Config, Event, Profile, Server};
 use gatepost_syntax::{ForwardPath, ReversePath};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 
@@ -44,14 +44,8 @@ fn the_server_follows_its_table() {
     assert!(rows.len() > 35);
     for row in rows {
         let [state, line, code, next, notes] = row.as_slice() else { panic!("{row:?}") };
-        let hostname = "mx.example".parse().unwrap();
-        let config = Config {
-            hostname,
-            profile: Profile::Submission,
-            starttls: true,
-            sasl: Default::default(),
-            limits: Limits::default(),
-        };
+        let mut config = Config::new("mx.example".parse().unwrap(), Profile::Submission);
+        (config.extensions.dsn, config.extensions.binary_mime, config.extensions.require_tls) = (true, true, true);
         let mut server = Server::new(config, "nonce");
         if !notes.contains("(tls: no)") {
             server.secured(tls());
@@ -68,10 +62,17 @@ fn the_server_follows_its_table() {
             "Data" => {
                 format!("{auth}MAIL FROM:<u@example.test>\r\nRCPT TO:<v@example.test>\r\nDATA\r\nhi\r\n")
             }
+            "Binary" => format!("{auth}MAIL FROM:<u@example.test> BODY=BINARYMIME\r\nRCPT TO:<v@example.test>\r\n"),
+            "Chunks" | "Failed" => {
+                let chunk = if state == "Chunks" { "ab" } else { "a\n" };
+                format!("{auth}MAIL FROM:<u@example.test>\r\nRCPT TO:<v@example.test>\r\nBDAT 2\r\n{chunk}")
+            }
             other => panic!("{other}"),
         };
         say(&mut server, &way);
-        let reply = say(&mut server, &format!("{line}\r\n"));
+        let line = line.replace("\\r", "\r").replace("\\n", "\n");
+        let end = if line.starts_with("BDAT") { "" } else { "\r\n" }; // its octets stand behind it
+        let reply = say(&mut server, &format!("{line}{end}"));
         let last = reply.lines().find(|line| line.as_bytes().get(3) == Some(&b' ')).unwrap_or_default();
         assert_eq!((&last[..3], server.state()), (code.as_str(), next.as_str()), "{row:?}: {reply}");
     }

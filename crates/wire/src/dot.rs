@@ -3,25 +3,20 @@
 use bytes::Bytes;
 
 use crate::line::Input;
+use crate::scan::LineCheck;
 
 /// Reads dot-stuffed data to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DotReader {
     state: State,
-    /// A bare CR, a bare LF or a NUL was seen: the data must be refused when it has ended.
-    bare: bool,
+    check: LineCheck,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    LineStart,
-    /// A dot at the start of a line.
+    Data,
+    /// Behind a dot at the start of a line, which is not part of the data.
     Dot,
-    /// And a CR behind it.
-    DotCr,
-    Middle,
-    /// A CR within a line.
-    Cr,
 }
 
 /// What a reader made of the input.
@@ -47,115 +42,70 @@ impl Default for DotReader {
 impl DotReader {
     /// At the start of the data.
     pub fn new() -> Self {
-        DotReader { state: State::LineStart, bare: false }
+        DotReader { state: State::Data, check: LineCheck::new() }
     }
 
     /// Takes what it can from the input. Stuffed dots and the end's dot are left out; nothing is copied.
     pub fn read(&mut self, input: &mut Input) -> Unstuffed {
         loop {
             let octets = input.octets();
-            let Some(&first) = octets.first() else {
-                return Unstuffed::NeedMore;
-            };
-            match self.state {
-                State::LineStart if first == b'.' => {
+            match (self.state, octets) {
+                (_, []) | (State::Dot, [b'\r']) => return Unstuffed::NeedMore,
+                (State::Data, [b'.', ..]) if self.check.is_at_line_start() => {
                     input.take(1);
                     self.state = State::Dot;
                 }
-                State::Dot if first == b'\r' => match octets.get(1) {
-                    None => return Unstuffed::NeedMore,
-                    Some(b'\n') => {
-                        input.take(2);
-                        return Unstuffed::End { bare: self.bare };
-                    }
-                    // the dot was stuffed, the CR is bare
-                    Some(_) => self.state = State::DotCr,
-                },
+                (State::Dot, [b'\r', b'\n', ..]) => {
+                    input.take(2);
+                    return Unstuffed::End { bare: self.check.is_bare_already() };
+                }
                 _ => {
-                    let length = self.run(octets);
+                    self.state = State::Data;
+                    let length = self.check.feed_line(octets);
                     return Unstuffed::Data(input.take(length));
                 }
             }
         }
     }
-
-    /// How many octets are data up to the next line start with a dot; follows line ends on the way.
-    fn run(&mut self, octets: &[u8]) -> usize {
-        let mut at = 0;
-        loop {
-            let rest = octets.get(at..).unwrap_or_default();
-            if self.state == State::Cr {
-                match rest.first() {
-                    None => return at,
-                    Some(b'\n') => {
-                        at += 1;
-                        self.state = State::LineStart;
-                        if octets.get(at) == Some(&b'.') || at == octets.len() {
-                            return at;
-                        }
-                        continue;
-                    }
-                    Some(_) => self.bare = true,
-                }
-            }
-            self.state = State::Middle;
-            let Some(found) = memchr::memchr3(b'\r', b'\n', 0, rest) else {
-                return octets.len();
-            };
-            at += found + 1;
-            if rest.get(found) == Some(&b'\r') { self.state = State::Cr } else { self.bare = true }
-        }
-    }
 }
 
 /// Writes dot-stuffed data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DotWriter {
-    line_start: bool,
-    cr: bool,
-    bare: bool,
-}
-
-impl Default for DotWriter {
-    fn default() -> Self {
-        DotWriter::new()
-    }
+    check: LineCheck,
 }
 
 impl DotWriter {
     /// At the start of the data.
     pub fn new() -> Self {
-        DotWriter { line_start: true, cr: false, bare: false }
+        DotWriter::default()
     }
 
     /// Appends octets, with a dot before each line that begins with one.
     pub fn write(&mut self, octets: &[u8], out: &mut Vec<u8>) {
-        let mut begin = 0;
-        for (at, &octet) in octets.iter().enumerate() {
-            if self.line_start && octet == b'.' {
-                out.extend_from_slice(octets.get(begin..at).unwrap_or_default());
+        let mut rest = octets;
+        while let Some(first) = rest.first() {
+            if *first == b'.' && self.check.is_at_line_start() {
                 out.push(b'.');
-                begin = at;
             }
-            self.bare |= (octet == b'\n') != self.cr;
-            self.line_start = self.cr && octet == b'\n';
-            self.cr = octet == b'\r';
+            let (run, behind) = rest.split_at_checked(self.check.feed_line(rest)).unwrap_or((rest, &[]));
+            out.extend_from_slice(run);
+            rest = behind;
         }
-        out.extend_from_slice(octets.get(begin..).unwrap_or_default());
     }
 
-    /// Whether a bare CR or LF is certain already: a CR at the end may yet get its LF.
-    pub fn has_bare_line_end(&self) -> bool {
-        self.bare
+    /// Whether a bare CR, a bare LF or a NUL is certain already: a CR at the end may yet get its LF.
+    pub fn is_bare_already(&self) -> bool {
+        self.check.is_bare_already()
     }
 
-    /// Whether a bare CR or LF was written: such data must not be sent (RFC 5321 §2.3.8).
+    /// Whether a bare CR, a bare LF or a NUL was written: such data must not be sent (RFC 5321 §2.3.8).
     pub fn is_bare(&self) -> bool {
-        self.bare || self.cr
+        self.check.is_bare()
     }
 
     /// Appends the end: a CRLF if the last line has none, and a dot on a line of its own.
     pub fn finish(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self.line_start { b".\r\n" } else { b"\r\n.\r\n" });
+        out.extend_from_slice(if self.check.is_at_line_start() { b".\r\n" } else { b"\r\n.\r\n" });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::tls::TlsInfo;
 
@@ -15,6 +15,10 @@ pub trait Endpoint {
     type Event;
     /// Takes octets from the peer.
     fn feed(&mut self, input: &[u8]);
+    /// Takes octets from the peer that are given away, so that large ones need not be copied.
+    fn feed_owned(&mut self, input: BytesMut) {
+        self.feed(&input);
+    }
     /// Says what to do now.
     fn poll(&mut self) -> Step<Self::Event>;
     /// TLS was set up after [`Step::StartTls`], or before the first octet.

@@ -4,9 +4,11 @@
 mod dot;
 mod endpoint;
 mod line;
+mod scan;
 mod tls;
 
 pub use dot::{DotReader, DotWriter, Unstuffed};
 pub use endpoint::{Endpoint, Step};
 pub use line::{Input, Line};
+pub use scan::LineCheck;
 pub use tls::{TlsInfo, TlsVersion};

@@ -36,6 +36,11 @@ impl Input {
         self.buffer.extend_from_slice(octets);
     }
 
+    /// Adds octets that are given away: not copied where nothing is left of those before, or where they lie together.
+    pub fn feed_owned(&mut self, octets: BytesMut) {
+        if self.buffer.is_empty() { self.buffer = octets } else { self.buffer.unsplit(octets) }
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty() && !self.discarding

@@ -5,7 +5,7 @@ use gatepost_wire::Line;
 
 use super::{Event, Profile, Server, State};
 use crate::envelope::Hello;
-use crate::reply::Reply;
+use crate::reply::{self, Reply};
 
 impl Server {
     /// What is offered: nothing to other servers, and nothing in clear where TLS could be had (RFC 8314 §3.3).
@@ -20,13 +20,13 @@ impl Server {
     /// RFC 4954 §4.
     pub(super) fn auth(&mut self, name: &str, initial: Option<&str>) {
         if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
-            return self.fail(503, "5.5.1", "AUTH is not to be had now");
+            return self.fail(&reply::NO_AUTH_NOW);
         }
         let nonce = format!("{}{}", self.nonce, self.auth_failures); // another one for each exchange
         let offered = !self.mechanisms().is_empty();
         let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
         let Some((exchange, turn)) = begun.filter(|_| offered) else {
-            return self.fail(504, "5.5.4", "this mechanism is not offered");
+            return self.fail(&reply::NO_MECHANISM);
         };
         if let Some(hello) = self.take_hello() {
             self.state = State::Authenticating(hello, exchange);
@@ -57,7 +57,7 @@ impl Server {
             Turn::Done(Ok(identity)) => {
                 self.identity = Some(identity);
                 self.back_to_ready();
-                self.say(&Reply::new(235, Some("2.7.0"), "authenticated"));
+                self.say(&reply::AUTHENTICATED);
             }
             Turn::Done(Err(rejection)) => self.auth_failed(rejection),
         }
@@ -76,7 +76,7 @@ impl Server {
         self.auth_failures += 1;
         self.say(&Reply::new(code, Some(enhanced), &rejection.to_string()));
         if self.auth_failures >= self.config.limits.auth_failures {
-            self.close(421, "4.7.0", "too many authentication failures");
+            self.close(&reply::TOO_MANY_FAILURES);
         }
     }
 }

@@ -1,80 +1,84 @@
-//! MAIL, RCPT and DATA (RFC 5321 §4.1.1.2 to §4.1.1.4).
+//! MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3).
 
-use gatepost_wire::{DotReader, Unstuffed};
+use gatepost_syntax::Mailbox;
 
+use super::state::{Chunks, Transaction};
 use super::{Event, Profile, Server, State};
-use crate::envelope::{MailFrom, RcptTo};
-use crate::reply::Reply;
+use crate::envelope::{Body, MailFrom, RcptTo};
+use crate::reply::{self, Reply};
 
 impl Server {
     pub(super) fn mail(&mut self, mail: MailFrom) {
-        match &self.state {
-            State::Ready(Some(_)) => {}
-            State::Ready(None) => return self.fail(503, "5.5.1", "say EHLO first"),
-            _ => return self.fail(503, "5.5.1", "there is a transaction already"),
-        }
-        if self.config.profile == Profile::Submission && self.identity.is_none() {
-            return self.fail(530, "5.7.0", "authentication required"); // RFC 4954 §6
-        }
-        if mail.size.is_some_and(|size| size > self.config.limits.message) {
-            return self.fail(552, "5.3.4", "the message is too large"); // RFC 1870 §6.1
+        let extended = match &self.state {
+            State::Ready(Some(hello)) => hello.extended,
+            State::Ready(None) => return self.fail(&reply::HELLO_FIRST),
+            _ => return self.fail(&reply::NO_TRANSACTION_NOW),
+        };
+        if let Some(reply) = self.mail_refusal(&mail, extended) {
+            return self.fail(&reply);
         }
         self.pending = Some(Event::Mail(mail));
     }
 
+    fn mail_refusal(&self, mail: &MailFrom, extended: bool) -> Option<Reply> {
+        let offered = &self.config.extensions;
+        let not_offered = (!extended && mail.is_extended())
+            || (mail.body == Body::BinaryMime && !(offered.chunking && offered.binary_mime))
+            || (mail.utf8 && !offered.smtp_utf8)
+            || ((mail.ret.is_some() || mail.envelope_id.is_some()) && !offered.dsn)
+            || (mail.require_tls && !offered.require_tls);
+        if not_offered {
+            return Some(reply::PARAMETER); // RFC 5321 §4.1.1.11
+        }
+        if mail.require_tls && self.tls.is_none() {
+            return Some(reply::REQUIRETLS_NEEDS_TLS); // RFC 8689 §2
+        }
+        if mail.size.is_some_and(|size| size > self.config.limits.message) {
+            return Some(reply::TOO_LARGE); // RFC 1870 §6.1
+        }
+        self.is_unqualified(mail.path.mailbox()).then_some(reply::SENDER_NOT_QUALIFIED)
+    }
+
     pub(super) fn recipient(&mut self, recipient: RcptTo) {
-        match &self.state {
-            State::Transaction(_, recipients) if *recipients >= self.config.limits.recipients => {
-                self.fail(452, "4.5.3", "too many recipients"); // RFC 5321 §4.5.3.1.10
-            }
-            State::Transaction(..) => self.pending = Some(Event::Recipient(recipient)),
-            _ => self.fail(503, "5.5.1", "say MAIL first"),
-        }
-    }
-
-    pub(super) fn data(&mut self) {
-        match &self.state {
-            State::Transaction(_, 0) => self.fail(554, "5.5.1", "no valid recipients"),
-            State::Transaction(..) => {
-                if let Some(hello) = self.take_hello() {
-                    self.state = State::Data(hello, DotReader::new(), 0);
-                }
-                self.say(&Reply::new(354, None, "send the message, end with a dot on a line of its own"));
-            }
-            _ => self.fail(503, "5.5.1", "say MAIL and RCPT first"),
-        }
-    }
-
-    /// Reads data; whether there was something to do.
-    pub(super) fn read_data(&mut self) -> bool {
-        let State::Data(_, reader, size) = &mut self.state else {
-            return false;
+        let transaction = match &self.state {
+            State::Transaction(transaction) if matches!(transaction.chunks, Chunks::None) => transaction,
+            State::Transaction(_) => return self.fail(&reply::NO_TRANSACTION_NOW), // the message has begun
+            _ => return self.fail(&reply::MAIL_FIRST),
         };
-        let limit = self.config.limits.message;
-        match reader.read(&mut self.input) {
-            Unstuffed::NeedMore => return false,
-            Unstuffed::Data(octets) => {
-                *size = size.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
-                if *size <= limit {
-                    self.pending = Some(Event::Data(octets)); // beyond the limit it is only counted
-                }
-            }
-            Unstuffed::End { bare } => {
-                let too_large = *size > limit;
-                if let Some(hello) = self.take_hello() {
-                    self.state = State::Ending(hello);
-                }
-                if bare || too_large {
-                    self.pending = Some(Event::Reset);
-                    self.back_to_ready();
-                }
-                match (too_large, bare) {
-                    (true, _) => self.fail(552, "5.3.4", "the message is too large"),
-                    (false, true) => self.fail(550, "5.6.0", "a bare CR, a bare LF or a NUL in the message"),
-                    (false, false) => self.pending = Some(Event::EndOfData),
-                }
-            }
+        if transaction.recipients >= self.config.limits.recipients {
+            // RFC 5321 §4.5.3.1.10; no error: those before it are to be served
+            return self.say(&reply::TOO_MANY_RECIPIENTS);
         }
-        true
+        let wants_report = recipient.notify.is_some() || recipient.original.is_some();
+        if wants_report && !(self.config.extensions.dsn && transaction.hello.extended) {
+            return self.fail(&reply::PARAMETER);
+        }
+        if recipient.needs_utf8() && !transaction.utf8 {
+            return self.fail(&reply::UTF8_NEEDED); // RFC 6531 §3.4
+        }
+        if self.is_unqualified(recipient.path.mailbox()) {
+            return self.fail(&reply::RECIPIENT_NOT_QUALIFIED);
+        }
+        self.pending = Some(Event::Recipient(recipient));
+    }
+
+    /// RFC 6409 §4.2: a domain of one label would be completed by whoever sees it.
+    fn is_unqualified(&self, mailbox: Option<&Mailbox>) -> bool {
+        let domain = mailbox.and_then(Mailbox::domain);
+        self.config.profile == Profile::Submission && domain.is_some_and(|domain| domain.label_count() < 2)
+    }
+
+    /// The application has accepted the sender.
+    pub(super) fn begin(&mut self, mail: &MailFrom) {
+        if let Some(hello) = self.take_hello() {
+            self.state = State::Transaction(Transaction {
+                hello,
+                binary: mail.body == Body::BinaryMime,
+                utf8: mail.utf8,
+                recipients: 0,
+                size: 0,
+                chunks: Chunks::None,
+            });
+        }
     }
 }

@@ -1,0 +1,92 @@
+//! MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3): a path and parameters.
+
+use gatepost_syntax::{ForwardPath, MailboxError, ReversePath, split_path};
+
+use crate::command::{Command, CommandError, Paths, number};
+use crate::dsn::{EnvelopeId, Notify, OriginalRecipient};
+use crate::envelope::{Body, MailFrom, RcptTo};
+use crate::report::Returned;
+
+/// `FROM:` Reverse-path [SP Mail-parameters]
+pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command, CommandError> {
+    let (path, parameters) = path_and_parameters(rest, "FROM:", paths)?;
+    let mut mail = MailFrom::new(ReversePath::parse(&path).map_err(CommandError::Path)?);
+    let (mut body, mut auth) = (None, None);
+    for (name, value) in parameters {
+        let is = |keyword: &str| name.eq_ignore_ascii_case(keyword);
+        match value {
+            Some(value) if is("SIZE") => once(&mut mail.size, number(value))?,
+            Some(value) if is("BODY") => once(&mut body, parse_body(value))?,
+            Some(value) if is("RET") => once(&mut mail.ret, Returned::parse(value))?,
+            Some(value) if is("ENVID") => once(&mut mail.envelope_id, EnvelopeId::parse(value))?,
+            // RFC 4954 §5: anybody may send it; nothing is concluded from it
+            Some(_) if is("AUTH") => once(&mut auth, Some(()))?,
+            None if is("SMTPUTF8") => flag(&mut mail.utf8)?,
+            None if is("REQUIRETLS") => flag(&mut mail.require_tls)?,
+            _ if ["SIZE", "BODY", "RET", "ENVID", "AUTH", "SMTPUTF8", "REQUIRETLS"].iter().any(|word| is(word)) => {
+                return Err(CommandError::Syntax);
+            }
+            _ => return Err(CommandError::Parameter),
+        }
+    }
+    mail.body = body.unwrap_or_default();
+    if path.is_ascii() || mail.utf8 { Ok(Command::Mail(mail)) } else { Err(CommandError::Utf8) }
+}
+
+/// `TO:` Forward-path [SP Rcpt-parameters]
+pub(crate) fn rcpt(rest: &str, paths: Paths) -> Result<Command, CommandError> {
+    let (path, parameters) = path_and_parameters(rest, "TO:", paths)?;
+    let mut recipient = RcptTo::new(ForwardPath::parse(&path).map_err(CommandError::Path)?);
+    for (name, value) in parameters {
+        let is = |keyword: &str| name.eq_ignore_ascii_case(keyword);
+        match value {
+            Some(value) if is("NOTIFY") => once(&mut recipient.notify, Notify::parse(value))?,
+            Some(value) if is("ORCPT") => once(&mut recipient.original, OriginalRecipient::parse(value))?,
+            None if is("NOTIFY") || is("ORCPT") => return Err(CommandError::Syntax),
+            _ => return Err(CommandError::Parameter),
+        }
+    }
+    Ok(Command::Rcpt(recipient))
+}
+
+fn once<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), CommandError> {
+    let value = value.ok_or(CommandError::Syntax)?;
+    if place.replace(value).is_some() { Err(CommandError::Duplicate) } else { Ok(()) }
+}
+
+fn flag(place: &mut bool) -> Result<(), CommandError> {
+    if std::mem::replace(place, true) { Err(CommandError::Duplicate) } else { Ok(()) }
+}
+
+fn parse_body(value: &str) -> Option<Body> {
+    let bodies = [("7BIT", Body::SevenBit), ("8BITMIME", Body::EightBitMime), ("BINARYMIME", Body::BinaryMime)];
+    bodies.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word)).map(|(_, body)| body)
+}
+
+type Parameter<'a> = (&'a str, Option<&'a str>);
+
+/// What follows MAIL or RCPT: the path with its brackets, and `esmtp-keyword ["=" esmtp-value]`, each behind a space.
+fn path_and_parameters<'a>(
+    rest: &'a str,
+    keyword: &str,
+    paths: Paths,
+) -> Result<(std::borrow::Cow<'a, str>, impl Iterator<Item = Parameter<'a>>), CommandError> {
+    let (head, rest) = rest.split_at_checked(keyword.len()).ok_or(CommandError::Syntax)?;
+    if !head.eq_ignore_ascii_case(keyword) {
+        return Err(CommandError::Syntax);
+    }
+    let rest = if paths == Paths::Lenient { rest.trim_start_matches(' ') } else { rest };
+    let (path, rest) = match split_path(rest) {
+        Some((path, rest)) => (path.into(), rest),
+        None if paths == Paths::Lenient && !rest.is_empty() && !rest.starts_with('<') => {
+            let (bare, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+            (format!("<{bare}>").into(), rest)
+        }
+        None => return Err(CommandError::Path(MailboxError::Brackets)),
+    };
+    if !rest.is_empty() && !rest.starts_with(' ') {
+        return Err(CommandError::Syntax);
+    }
+    let words = rest.split(' ').filter(|word| !word.is_empty());
+    Ok((path, words.map(|word| word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value))))))
+}

@@ -1,0 +1,169 @@
+//! What concerns the session: lines and commands, EHLO, STARTTLS, RSET.
+
+use gatepost_sasl::Name;
+use gatepost_wire::Line;
+
+use super::{EarlyTalkers, Event, Profile, Server, State};
+use crate::command::{Command, CommandError};
+use crate::envelope::Hello;
+use crate::reply::{self, Reply};
+
+impl Server {
+    /// A line that a state takes as a command.
+    pub(super) fn line(&mut self, line: Line) {
+        if let State::Authenticating(..) = self.state {
+            return self.sasl_line(&line);
+        }
+        let line = match line {
+            Line::Whole(line) => line,
+            Line::TooLong => return self.fail(&reply::LONG_LINE),
+            _ => return self.fail(&reply::BAD_LINE),
+        };
+        match Command::parse_with(&line, self.config.paths) {
+            Ok(command) => self.command(command),
+            Err(error @ (CommandError::Foreign | CommandError::Chunk)) => self.close(&Reply::from(&error)),
+            Err(error) => self.fail(&Reply::from(&error)),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if !matches!(command, Command::Bdat { octets: 1024.., .. }) {
+            self.commands += 1;
+        }
+        self.idle_commands += u32::from(is_idle(&command));
+        let limits = &self.config.limits;
+        if self.commands > limits.commands || self.idle_commands > limits.idle_commands {
+            return self.close(&reply::TOO_MANY_COMMANDS);
+        }
+        match command {
+            Command::Bdat { octets, last } => self.chunk(octets, last), // its octets come whatever the reply is
+            command => match self.login_first(&command) {
+                Some(reply) => self.fail(&reply),
+                None => self.execute(command),
+            },
+        }
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Hello(hello) if self.config.profile != Profile::Lmtp => self.greet(hello),
+            Command::Lhlo(hello) if self.config.profile == Profile::Lmtp => self.greet(hello),
+            Command::Hello(_) | Command::Lhlo(_) => self.fail(&reply::WRONG_HELLO), // RFC 2033 §4.1
+            Command::Noop => self.say(&reply::OK),
+            Command::Rset => self.reset(),
+            Command::Quit => self.close(&reply::BYE),
+            Command::Vrfy => self.say(&reply::VERIFY),
+            Command::Expn => self.fail(&reply::NOT_HERE),
+            Command::Help => self.say(&reply::HELP),
+            Command::StartTls => self.start_tls(),
+            Command::Auth { mechanism, initial } => self.auth(&mechanism, initial.as_deref()),
+            Command::Mail(mail) => self.mail(mail),
+            Command::Rcpt(recipient) => self.recipient(recipient),
+            Command::Data => self.data(),
+            Command::Bdat { octets, last } => self.chunk(octets, last),
+        }
+    }
+
+    /// On submission nothing else is done before AUTH (RFC 4954 §6), which waits for TLS (RFC 3207 §4).
+    pub(super) fn login_first(&self, command: &Command) -> Option<Reply> {
+        let free = matches!(
+            command,
+            Command::Hello(_)
+                | Command::Noop
+                | Command::Rset
+                | Command::Quit
+                | Command::StartTls
+                | Command::Auth { .. }
+        );
+        match self.config.profile {
+            Profile::Submission if self.identity.is_none() && !free => {
+                Some(if self.mechanisms().is_empty() { reply::TLS_NEEDED } else { reply::AUTH_NEEDED })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn reset(&mut self) {
+        if let State::Transaction(_) = self.state {
+            self.pending = Some(Event::Reset);
+            self.back_to_ready();
+        }
+        self.say(&reply::OK);
+    }
+
+    /// EHLO, HELO and LHLO; a transaction is forgotten (RFC 5321 §4.1.4).
+    fn greet(&mut self, hello: Hello) {
+        if self.speaks_early() {
+            return self.close(&reply::TOO_EARLY);
+        }
+        if let State::Transaction(_) = self.state {
+            self.pending = Some(Event::Reset);
+        }
+        let mut lines = vec![self.config.hostname.to_string()];
+        if hello.extended {
+            self.extensions(&mut lines);
+        }
+        let last = lines.len() - 1;
+        for (index, line) in lines.iter().enumerate() {
+            let separator = if index == last { ' ' } else { '-' };
+            self.output.extend_from_slice(format!("250{separator}{line}\r\n").as_bytes());
+        }
+        self.state = State::Ready(Some(hello));
+    }
+
+    /// What can be had now: it differs with TLS.
+    fn extensions(&self, lines: &mut Vec<String>) {
+        let (offered, tls) = (&self.config.extensions, self.tls.is_some());
+        let mechanisms = self.mechanisms();
+        let keywords = [
+            (true, "PIPELINING"),
+            (true, "8BITMIME"),
+            (true, "ENHANCEDSTATUSCODES"),
+            (offered.smtp_utf8, "SMTPUTF8"),
+            (offered.chunking, "CHUNKING"),
+            (offered.chunking && offered.binary_mime, "BINARYMIME"),
+            (offered.dsn, "DSN"),
+            (offered.require_tls && tls, "REQUIRETLS"), // RFC 8689 §2
+            (self.config.starttls && !tls, "STARTTLS"), // RFC 3207 §4.2
+        ];
+        lines.extend(keywords.iter().filter(|(offered, _)| *offered).map(|(_, keyword)| (*keyword).to_owned()));
+        lines.push(format!("SIZE {}", self.config.limits.message));
+        lines.push(format!("LIMITS RCPTMAX={}", self.config.limits.recipients.min(999_999))); // RFC 9422: six digits
+        if !mechanisms.is_empty() {
+            lines.push(format!("AUTH {}", Name::list(&mechanisms)));
+        }
+    }
+
+    /// RFC 3207 §4: nothing may be left in the buffer, so that no plaintext is read as if it had come through TLS.
+    fn start_tls(&mut self) {
+        if self.tls.is_some() || !self.config.starttls {
+            return self.fail(&reply::NO_TLS_NOW);
+        }
+        if !self.input.is_empty() {
+            return self.close(&reply::BEHIND_STARTTLS);
+        }
+        self.say(&reply::TLS_GO);
+        if self.state.transaction().is_some() {
+            self.pending = Some(Event::Reset);
+        }
+        self.state = State::Upgrading;
+    }
+
+    /// Whether there is something behind a command whose reply is to be waited for (RFC 2920 §3.1).
+    pub(super) fn speaks_early(&self) -> bool {
+        matches!(self.config.early_talkers, EarlyTalkers::Refused(_)) && !self.input.is_empty()
+    }
+}
+
+/// Brings no message forward.
+fn is_idle(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Mail(_)
+            | Command::Rcpt(_)
+            | Command::Data
+            | Command::Bdat { .. }
+            | Command::Auth { .. }
+            | Command::Quit
+    )
+}
