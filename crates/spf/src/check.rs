@@ -2,7 +2,7 @@
 
 use gatepost_dns::Resolver;
 
-use crate::evaluation::{Evaluation, Found, Spent};
+use crate::evaluation::{Evaluation, Found, Spent, Stop};
 use crate::outcome::{Outcome, Scope, Verdict};
 use crate::query::{Limits, Query};
 
@@ -12,14 +12,12 @@ pub async fn check(dns: &dyn Resolver, query: &Query<'_>, limits: &Limits) -> Ou
     let mut evaluation = Evaluation::new(dns, query, limits, domain.as_ref());
     let found = match &domain {
         // RFC 7208 §4.3: malformed, a literal or a single label
-        None => Found::undecided(Verdict::None),
-        Some(domain) => {
-            let found = evaluation.check_host(domain.clone(), 0).await;
-            found.unwrap_or_else(|stop| Found::undecided(stop.verdict()))
-        }
+        None => Err(Stop::Nothing),
+        Some(domain) => evaluation.check_host(domain).await,
     };
-    let explanation = match (&found.verdict, &found.explain) {
-        (Verdict::Fail, Some((record, of))) => evaluation.explain(record, of).await,
+    let found = found.unwrap_or_else(|stop| Found::undecided(stop.verdict()));
+    let explanation = match found {
+        Found { verdict: Verdict::Fail, explain: Some(step), .. } => evaluation.explain(step).await,
         _ => None,
     };
     let Found { verdict, decided, .. } = found;

@@ -1,10 +1,8 @@
 //! `check_host` (RFC 7208 §4): one record after the other, under one budget.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use gatepost_dns::{Answer, Family, Name, RecordType, Resolver};
+use gatepost_dns::{Answer, Name, RecordType, Resolver};
 use gatepost_syntax::Domain;
 
 use crate::address::in_network;
@@ -13,15 +11,15 @@ use crate::explanation;
 use crate::macros::{MacroString, Values};
 use crate::outcome::{PermError, TempError, Verdict, Via};
 use crate::query::{Limits, Query};
-use crate::record::{Directive, Mechanism, Prefixes, Qualifier, Record, RecordError, is_spf};
+use crate::record::{Directive, Mechanism, Qualifier, Record, read, spf_text};
 use crate::trail::{Place, Trail};
 
-/// What one record says.
+/// What a record says.
 pub(crate) struct Found {
     pub(crate) verdict: Verdict,
     pub(crate) decided: Decided,
-    /// The record whose `exp=` is to be used, with its domain.
-    pub(crate) explain: Option<(Arc<Record>, Domain)>,
+    /// The step that found the record whose `exp=` is to be used.
+    pub(crate) explain: Option<usize>,
 }
 
 impl Found {
@@ -38,12 +36,14 @@ pub(crate) enum Decided {
     Nothing,
     /// No term matched (RFC 7208 §4.7).
     Default,
-    /// The term of this step of the trail.
+    /// The last term of this step of the trail.
     Term(usize),
 }
 
 /// What ends the whole evaluation at once.
 pub(crate) enum Stop {
+    /// There is no record, or no domain to check.
+    Nothing,
     Temp(TempError),
     Perm(PermError),
 }
@@ -51,6 +51,7 @@ pub(crate) enum Stop {
 impl Stop {
     pub(crate) fn verdict(self) -> Verdict {
         match self {
+            Stop::Nothing => Verdict::None,
             Stop::Temp(error) => Verdict::TempError(error),
             Stop::Perm(error) => Verdict::PermError(error),
         }
@@ -62,10 +63,10 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) query: &'a Query<'a>,
     pub(crate) limits: &'a Limits,
     pub(crate) terms: u32,
-    voids: u32,
+    pub(crate) voids: u32,
     pub(crate) trail: Trail,
     /// Whether a macro brought in what differs between identities of one domain (RFC 7208 §7.3).
-    uses_sender: bool,
+    pub(crate) uses_sender: bool,
     pub(crate) ahead: Option<Ahead<'a>>,
     sender_domain: &'a str,
 }
@@ -78,14 +79,25 @@ pub(crate) struct Spent {
     pub(crate) trail: Trail,
 }
 
-/// Whose record is evaluated, and how many includes and redirects led there.
-#[derive(Clone, Copy)]
-pub(crate) struct Level<'d> {
-    pub(crate) domain: &'d Domain,
+/// A record whose terms are tried.
+pub(crate) struct Frame {
+    pub(crate) record: Arc<Record>,
+    /// The step of the trail that found it.
+    pub(crate) found: usize,
+    /// How many includes and redirects led there.
     pub(crate) depth: usize,
+    /// How many directives had their turn.
+    next: usize,
+    /// The step of the last of them.
+    step: usize,
 }
 
-type CheckHost<'s> = Pin<Box<dyn Future<Output = Result<Found, Stop>> + Send + 's>>;
+impl Frame {
+    /// The directive whose turn it is.
+    fn directive(&self) -> Option<&Directive> {
+        self.record.directives.get(self.next.checked_sub(1)?)
+    }
+}
 
 impl<'a> Evaluation<'a> {
     pub(crate) fn new(
@@ -96,7 +108,7 @@ impl<'a> Evaluation<'a> {
     ) -> Self {
         let ahead = (limits.ahead > 0).then(|| Ahead::new(dns, limits.ahead));
         let sender_domain = domain.map(Domain::as_str).unwrap_or_default();
-        let trail = Trail::default();
+        let trail = Trail::new();
         Evaluation { dns, query, limits, terms: 0, voids: 0, trail, uses_sender: false, ahead, sender_domain }
     }
 
@@ -104,206 +116,174 @@ impl<'a> Evaluation<'a> {
         Spent { terms: self.terms, voids: self.voids, uses_sender: self.uses_sender, trail: self.trail }
     }
 
-    /// Boxed, since include and redirect recur; the term limit bounds the depth.
-    pub(crate) fn check_host(&mut self, domain: Domain, depth: usize) -> CheckHost<'_> {
-        Box::pin(async move {
-            let level = Level { domain: &domain, depth };
-            let Some(record) = self.record_of(level).await? else {
-                return Ok(Found::undecided(Verdict::None));
+    /// The stack of includes is a list: as deep as the term limit allows, whatever the thread's stack holds.
+    pub(crate) async fn check_host(&mut self, domain: &Domain) -> Result<Found, Stop> {
+        let mut frame = self.enter(Name::from(domain), None, 0).await?;
+        let mut around: Vec<Frame> = Vec::new();
+        loop {
+            self.advance(&mut frame);
+            let mut found = match frame.directive().map(|directive| &directive.mechanism) {
+                Some(Mechanism::All | Mechanism::Ip(..)) => self.matched(&frame),
+                Some(Mechanism::Include(spec)) => {
+                    self.count_term()?;
+                    let name = match spec.domain() {
+                        Some(name) => Some(name.clone()),
+                        None => self.destination(spec, Via::Include, &frame).await?,
+                    };
+                    if let Some(name) = name {
+                        let included = self.enter(name, Some(Via::Include), frame.depth + 1).await?;
+                        around.push(std::mem::replace(&mut frame, included));
+                    }
+                    continue;
+                }
+                Some(asking) if self.asking_matches(asking, &frame).await? => self.matched(&frame),
+                Some(_) => continue,
+                None => match self.redirect(&frame).await? {
+                    Some(name) => {
+                        frame = self.enter(name, Some(Via::Redirect), frame.depth + 1).await?;
+                        continue;
+                    }
+                    // RFC 7208 §4.7
+                    None => Found { verdict: Verdict::Neutral, decided: Decided::Default, explain: None },
+                },
             };
-            let at = self.trail.begin_record(level, &record);
-            self.look_ahead(&record, level);
-            let mut next = 0;
-            while let Some(rest) = record.directives.get(next..) {
-                // networks that do not match need no step each
-                let differs =
-                    |d: &Directive| !matches!(d.mechanism, Mechanism::Ip(n, l) if !in_network(self.query.ip, n, l));
-                let misses = rest.iter().position(differs).unwrap_or(rest.len());
-                if misses > 0 {
-                    self.trail.begin_terms(depth, at, Place::Directives(next..next + misses));
-                }
-                let Some(directive) = rest.get(misses) else {
+            // RFC 7208 §5.2: a pass of an included record is a match of the include; with anything else the search goes on
+            loop {
+                let Some(outer) = around.pop() else {
+                    return Ok(found);
+                };
+                frame = outer;
+                if found.verdict != Verdict::Pass {
                     break;
-                };
-                next += misses + 1;
-                let step = self.trail.begin_terms(depth, at, Place::Directives(next - 1..next));
-                let matched = match &directive.mechanism {
-                    Mechanism::All | Mechanism::Ip(..) => true,
-                    asking => self.asking_matches(asking, level).await?,
-                };
-                if matched {
-                    self.trail.matched(step);
-                    let explain = record.exp.is_some().then(|| (Arc::clone(&record), domain.clone()));
-                    let verdict = verdict_of(directive.qualifier);
-                    return Ok(Found { verdict, decided: Decided::Term(step), explain });
                 }
+                found = self.matched(&frame);
             }
-            match record.effective_redirect() {
-                Some((target, span)) => {
-                    let step = self.trail.begin_terms(depth, at, Place::Redirect);
-                    self.trail.matched(step);
-                    self.redirect(target, span.start, level).await
-                }
-                // RFC 7208 §4.7
-                None => Ok(Found { verdict: Verdict::Neutral, decided: Decided::Default, explain: None }),
-            }
-        })
+        }
     }
 
-    /// RFC 7208 §6.1: a target without a record is a permerror.
-    async fn redirect(&mut self, target: &MacroString, at: usize, level: Level<'_>) -> Result<Found, Stop> {
-        self.count_term()?;
-        let name = self.expand(target, level).await?.ok_or(Stop::Perm(PermError::NoName { at }))?;
-        let missing = |name| Stop::Perm(PermError::NoRecord { name, via: Via::Redirect });
-        let Some(domain) = name.to_domain() else {
-            return Err(missing(name));
+    /// The one SPF record of a domain.
+    async fn enter(&mut self, name: Name, via: Option<Via>, depth: usize) -> Result<Frame, Stop> {
+        let (found, longest) = (self.trail.steps().len(), self.limits.record_bytes);
+        let record = self.ask(name, RecordType::Txt, depth, |question, answer| {
+            record_of(&question.name, answer, longest).map_err(Stop::Perm)?.ok_or_else(|| match via {
+                None => Stop::Nothing,
+                // RFC 7208 §5.2, §6.1: the target of a term must have one
+                Some(via) => Stop::Perm(PermError::NoRecord { name: question.name.clone(), via }),
+            })
+        });
+        let frame = Frame { record: record.await.map_err(Stop::Temp)??, found, depth, next: 0, step: found };
+        self.look_ahead(&frame);
+        Ok(frame)
+    }
+
+    /// Goes on to the next directive that matches or asks DNS; beyond the last one if there is none.
+    fn advance(&mut self, frame: &mut Frame) {
+        let begin = frame.next;
+        let rest = frame.record.directives.get(begin..).unwrap_or_default();
+        let misses = |directive: &&Directive| match &directive.mechanism {
+            Mechanism::Ip(network, length) => !in_network(&self.query.ip, network, *length),
+            _ => false,
         };
-        let found = self.check_host(domain, level.depth + 1).await?;
-        if found.verdict == Verdict::None { Err(missing(name)) } else { Ok(found) }
+        // networks that do not match need no step of their own
+        let last = begin + rest.iter().take_while(misses).count();
+        frame.next = last + 1;
+        let end = frame.next.min(begin + rest.len());
+        if begin < end {
+            frame.step = self.trail.terms(frame.depth, frame.found, Place::Directives(begin..end));
+        }
     }
 
-    /// The one SPF record of a domain (RFC 7208 §4.4, §4.5, §4.6).
-    async fn record_of(&mut self, level: Level<'_>) -> Result<Option<Arc<Record>>, Stop> {
-        let answer = self.ask(&Name::from(level.domain), RecordType::Txt, level.depth).await.map_err(Stop::Temp)?;
-        let mut records = answer.texts().filter(|txt| is_spf(txt.as_bytes()));
-        let Some(txt) = records.next() else {
+    /// The domain whose record stands for this one, if no term matched (RFC 7208 §6.1).
+    async fn redirect(&mut self, frame: &Frame) -> Result<Option<Name>, Stop> {
+        let Some((target, span)) = frame.record.effective_redirect() else {
             return Ok(None);
         };
-        let further = records.count();
-        let domain = || level.domain.clone();
-        if further > 0 {
-            return Err(Stop::Perm(PermError::Several { domain: domain(), count: further + 1 }));
-        }
-        if txt.as_bytes().len() > self.limits.record_bytes {
-            return Err(Stop::Perm(PermError::Long(domain())));
-        }
-        // RFC 7208 §4.6: an error anywhere makes it no record
-        match txt.reading(read) {
-            Ok(record) => Ok(Some(record)),
-            Err(error) => Err(Stop::Perm(PermError::Record { domain: domain(), error })),
-        }
-    }
-
-    /// Whether a mechanism matches that asks DNS.
-    async fn asking_matches(&mut self, mechanism: &Mechanism, level: Level<'_>) -> Result<bool, Stop> {
+        let step = self.trail.terms(frame.depth, frame.found, Place::Redirect);
+        self.trail.matched(step);
         self.count_term()?;
-        let name = match mechanism.spec() {
-            None => Name::from(level.domain),
-            Some(spec) => match self.expand(spec, level).await? {
-                Some(name) => name,
-                // RFC 7208 §4.8 leaves it open; RFC 8616 §4 has it so for local parts that are not ASCII
-                None => return Ok(false),
-            },
-        };
-        let depth = level.depth + 1;
-        match mechanism {
-            Mechanism::Include(_) => self.include(name, depth).await,
-            Mechanism::A(_, prefixes) => self.has_address(&name, *prefixes, depth).await,
-            Mechanism::Mx(_, prefixes) => self.mx_has_address(&name, *prefixes, depth).await,
-            Mechanism::Ptr(_) => {
-                let names = self.validated_names(depth).await;
-                Ok(names.iter().any(|validated| validated.is_or_below(&name)))
-            }
-            // RFC 7208 §5.7: an A look-up, whatever the client's family
-            Mechanism::Exists(_) => Ok(!self.term_answer(&name, RecordType::A, depth).await?.records().is_empty()),
-            Mechanism::All | Mechanism::Ip(..) => Ok(false), // they ask nothing
+        let name = self.destination(target, Via::Redirect, frame).await?;
+        Ok(Some(name.ok_or(Stop::Perm(PermError::NoName { at: span.start }))?))
+    }
+
+    /// The last term of the frame's step matches.
+    fn matched(&mut self, frame: &Frame) -> Found {
+        self.trail.matched(frame.step);
+        Found {
+            verdict: frame.directive().map_or(Verdict::Neutral, |directive| verdict_of(directive.qualifier)),
+            decided: Decided::Term(frame.step),
+            explain: frame.record.exp.is_some().then_some(frame.found),
         }
     }
 
-    /// RFC 7208 §5.2.
-    async fn include(&mut self, name: Name, depth: usize) -> Result<bool, Stop> {
-        let missing = |name| Stop::Perm(PermError::NoRecord { name, via: Via::Include });
-        let Some(domain) = name.to_domain() else {
-            return Err(missing(name));
-        };
-        match self.check_host(domain, depth).await?.verdict {
-            Verdict::Pass => Ok(true),
-            Verdict::None => Err(missing(name)),
-            _ => Ok(false),
+    /// The domain whose record a term leads to. One that is malformed, or a single label, has none (RFC 7208 §4.3).
+    async fn destination(&mut self, spec: &MacroString, via: Via, frame: &Frame) -> Result<Option<Name>, Stop> {
+        let name = self.expand(spec, frame.found, frame.depth).await?;
+        let is_checked = |name: &Name| name.to_domain().is_some_and(|domain| domain.label_count() > 1);
+        match name {
+            Some(name) if !is_checked(&name) => Err(Stop::Perm(PermError::NoRecord { name, via })),
+            name => Ok(name),
         }
     }
 
-    async fn has_address(&mut self, name: &Name, prefixes: Prefixes, depth: usize) -> Result<bool, Stop> {
-        let ip = self.query.ip;
-        let answer = self.term_answer(name, Family::of(ip).record_type(), depth).await?;
-        let length = if ip.is_ipv4() { prefixes.v4 } else { prefixes.v6 };
-        Ok(answer.addresses().any(|address| in_network(ip, address, length)))
-    }
-
-    /// RFC 7208 §5.4.
-    async fn mx_has_address(&mut self, name: &Name, prefixes: Prefixes, depth: usize) -> Result<bool, Stop> {
-        let answer = self.term_answer(name, RecordType::Mx, depth).await?;
-        // RFC 7208 §4.6.4: more than 10 names of one mx are a permerror
-        if answer.records().len() > self.limits.mx_names {
-            return Err(Stop::Perm(PermError::MxNames { limit: self.limits.mx_names }));
+    /// The name that a domain-spec of the record that a step found becomes, if it becomes one.
+    pub(crate) async fn expand(
+        &mut self,
+        spec: &MacroString,
+        found: usize,
+        depth: usize,
+    ) -> Result<Option<Name>, Stop> {
+        if let Some(name) = spec.fixed() {
+            return Ok(Some(name.clone()));
         }
-        let exchanges = || answer.mail_exchangers().map(|mx| &mx.exchange).filter(|exchange| !exchange.is_root());
-        for exchange in exchanges() {
-            self.prefetch(exchange.clone(), Family::of(self.query.ip).record_type());
-        }
-        for exchange in exchanges() {
-            if self.has_address(exchange, prefixes, depth).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Expands a domain-spec; `None` if it becomes no name.
-    pub(crate) async fn expand(&mut self, spec: &MacroString, level: Level<'_>) -> Result<Option<Name>, Stop> {
         self.uses_sender |= spec.uses("sloh");
-        let validated = if spec.uses("p") {
-            self.count_term()?;
-            self.validated(level.domain, level.depth + 1).await
-        } else {
-            String::new()
+        let validated = match spec.uses("p") {
+            true => {
+                self.count_term()?;
+                self.validated(found, depth + 1).await
+            }
+            false => None,
         };
-        Ok(spec.expand_to_name(&self.values(level.domain, &validated)))
+        Ok(spec.expand_to_name(&self.values(found, validated.as_ref())))
     }
 
-    pub(crate) fn values<'v>(&'v self, domain: &'v Domain, validated: &'v str) -> Values<'v> {
+    /// What macros stand for in the record that a step found.
+    pub(crate) fn values<'v>(&'v self, found: usize, validated: Option<&'v Name>) -> Values<'v> {
+        let domain = self.trail.domain(found).map_or("", Name::as_str);
+        let validated = validated.map_or("unknown", Name::as_str); // RFC 7208 §7.3
         Values { query: self.query, sender_domain: self.sender_domain, domain, validated }
     }
 
-    /// The explanation (RFC 7208 §6.2); anything wrong with it leaves it out.
-    pub(crate) async fn explain(&mut self, record: &Record, domain: &Domain) -> Option<String> {
-        let name = self.expand(record.exp.as_ref()?, Level { domain, depth: 0 }).await.ok()??;
-        let answer = self.ask(&name, RecordType::Txt, 0).await.ok()?;
-        let mut texts = answer.texts();
-        let (Some(txt), None) = (texts.next(), texts.next()) else {
-            return None;
-        };
-        let text = explanation::parse(txt.as_bytes()).ok()?;
+    /// The explanation of the record that a step found (RFC 7208 §6.2); anything wrong with it leaves it out.
+    pub(crate) async fn explain(&mut self, found: usize) -> Option<String> {
+        let record = self.trail.record(found)?;
+        let name = self.expand(record.exp.as_ref()?, found, 0).await.ok()??;
+        let text = self.ask(name, RecordType::Txt, 0, |_, answer| explanation::of_answer(answer)).await.ok()??;
         self.uses_sender |= text.uses("sloh");
-        let validated = if text.uses("p") { self.validated(domain, 0).await } else { String::new() };
-        Some(explanation::make_safe(&text.expand(&self.values(domain, &validated)), self.limits))
+        let validated = if text.uses("p") { self.validated(found, 0).await } else { None };
+        Some(explanation::make_safe(&text.expand(&self.values(found, validated.as_ref())), self.limits))
     }
 
     /// RFC 7208 §4.6.4: at most 10 over all records.
-    fn count_term(&mut self) -> Result<(), Stop> {
+    pub(crate) fn count_term(&mut self) -> Result<(), Stop> {
         if self.terms >= self.limits.terms {
             return Err(Stop::Perm(PermError::Terms { limit: self.limits.terms }));
         }
         self.terms += 1;
         Ok(())
     }
-
-    /// The answer to a term's own question. RFC 7208 §4.6.4: at most 2 of them may be void.
-    async fn term_answer(&mut self, name: &Name, kind: RecordType, depth: usize) -> Result<Answer, Stop> {
-        let answer = self.ask(name, kind, depth).await.map_err(Stop::Temp)?;
-        if answer.records().is_empty() {
-            self.voids += 1;
-            if self.voids > self.limits.voids {
-                return Err(Stop::Perm(PermError::Voids { limit: self.limits.voids }));
-            }
-        }
-        Ok(answer)
-    }
 }
 
-/// Kept with the TXT record, so that a cached answer is parsed once.
-fn read(octets: &[u8]) -> Result<Arc<Record>, RecordError> {
-    Record::from_octets(octets).map(Arc::new)
+/// The one SPF record in an answer (RFC 7208 §4.5, §4.6).
+fn record_of(domain: &Name, answer: &Answer, longest: usize) -> Result<Option<Arc<Record>>, PermError> {
+    let domain = || domain.clone();
+    let Some(text) = spf_text(answer).map_err(|count| PermError::Several { domain: domain(), count })? else {
+        return Ok(None);
+    };
+    if text.as_bytes().len() > longest {
+        return Err(PermError::Long(domain()));
+    }
+    // RFC 7208 §4.6: an error anywhere makes it no record
+    read(text).map(Some).map_err(|error| PermError::Record { domain: domain(), error })
 }
 
 fn verdict_of(qualifier: Qualifier) -> Verdict {

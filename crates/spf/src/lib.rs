@@ -9,6 +9,7 @@ mod explanation;
 pub mod lint;
 mod lookups;
 mod macros;
+mod mechanisms;
 mod outcome;
 mod query;
 pub mod record;

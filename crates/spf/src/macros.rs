@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::UNIX_EPOCH;
 
 use gatepost_dns::Name;
-use gatepost_syntax::Domain;
 
 use crate::query::Query;
 use crate::record::RecordError;
@@ -18,6 +17,8 @@ pub struct MacroString {
     text: Box<str>,
     /// The name that it always expands to, where there is no macro in it.
     fixed: Option<Name>,
+    /// Whether that is a domain of more than one label, which has a record to check (RFC 7208 §4.3).
+    is_domain: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl MacroString {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok(MacroString { parts, text: text.into(), fixed: None })
+        Ok(MacroString { parts, text: text.into(), fixed: None, is_domain: false })
     }
 
     /// Reads a domain-spec: a macro-string that ends in a macro or a top label (RFC 7208 §7.1).
@@ -78,6 +79,8 @@ impl MacroString {
         }
         if let [Part::Literal(literal)] = parsed.parts.as_slice() {
             parsed.fixed = name_of(literal);
+            let domain = parsed.fixed.as_ref().and_then(Name::to_domain);
+            parsed.is_domain = domain.is_some_and(|domain| domain.label_count() > 1);
         }
         Ok(parsed)
     }
@@ -87,6 +90,16 @@ impl MacroString {
         &self.text
     }
 
+    /// The name that it expands to whatever the query is, if there is one.
+    pub fn fixed(&self) -> Option<&Name> {
+        self.fixed.as_ref()
+    }
+
+    /// The same, where it is a domain that has a record to check.
+    pub(crate) fn domain(&self) -> Option<&Name> {
+        self.fixed.as_ref().filter(|_| self.is_domain)
+    }
+
     pub(crate) fn uses(&self, letters: &str) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Macro(m) if letters.contains(m.letter)))
     }
@@ -94,8 +107,8 @@ impl MacroString {
     /// The name that a domain-spec becomes (RFC 7208 §7.3); `None` if it becomes none, or if it needs a local part that
     /// is not ASCII (RFC 8616 §4).
     pub(crate) fn expand_to_name(&self, values: &Values<'_>) -> Option<Name> {
-        if self.fixed.is_some() {
-            return self.fixed.clone();
+        if let Some(name) = self.fixed() {
+            return Some(name.clone());
         }
         if self.uses("sl") && !values.query.local.is_ascii() {
             return None;
@@ -198,7 +211,7 @@ pub(crate) struct Values<'a> {
     /// The sender's domain as A-labels where it is a domain.
     pub(crate) sender_domain: &'a str,
     /// `%{d}`
-    pub(crate) domain: &'a Domain,
+    pub(crate) domain: &'a str,
     /// `%{p}`, found beforehand where it is needed
     pub(crate) validated: &'a str,
 }
@@ -231,7 +244,7 @@ impl Macro {
             's' => format!("{}@{}", query.local, values.sender_domain),
             'l' => query.local.to_owned(),
             'o' => values.sender_domain.to_owned(),
-            'd' => values.domain.to_string(),
+            'd' => values.domain.to_owned(),
             'i' => dotted(query.ip),
             'p' => values.validated.to_owned(),
             'h' => query.helo.to_owned(),

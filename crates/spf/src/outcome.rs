@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::evaluation::Decided;
 use crate::query::{Limits, Query};
 use crate::record::RecordError;
-use crate::trail::{Trail, Tried};
+use crate::trail::Trail;
 
 /// Which identity was checked (RFC 7208 §2.3, §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,18 +71,18 @@ pub enum PermError {
     #[error("the record of {domain}: {error}")]
     Record {
         /// Whose record.
-        domain: Domain,
+        domain: Name,
         /// What is wrong.
         error: RecordError,
     },
     /// A record longer than [`Limits::record_bytes`].
     #[error("the record of {0} is too long")]
-    Long(Domain),
+    Long(Name),
     /// More than one record (RFC 7208 §4.5).
     #[error("{domain} has {count} SPF records")]
     Several {
         /// Whose records.
-        domain: Domain,
+        domain: Name,
         /// How many.
         count: usize,
     },
@@ -187,8 +187,8 @@ impl Outcome {
             Decided::Nothing => None,
             Decided::Default => Some("default"),
             Decided::Term(step) => self.trail.steps().get(step).and_then(|step| {
-                let mut tried = self.trail.tried(step);
-                tried.next().map(|Tried { text, .. }| text)
+                let tried = self.trail.tried(step);
+                tried.last().map(|last| last.text)
             }),
         }
     }

@@ -68,7 +68,7 @@ impl<'a> Query<'a> {
 
     /// The domain to check, unless it is malformed, an address literal or a single label (RFC 7208 §4.3).
     pub(crate) fn domain(&self) -> Option<Domain> {
-        Domain::parse(self.sender_domain).ok().filter(|domain| domain.label_count() > 1)
+        Domain::parse(self.sender_domain).ok().filter(|domain| domain.as_str().contains('.'))
     }
 }
 

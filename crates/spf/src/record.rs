@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::sync::Arc;
 
+use gatepost_dns::{Answer, Txt};
 use thiserror::Error;
 
 pub use crate::macros::MacroString;
@@ -169,14 +171,28 @@ impl RecordError {
     }
 }
 
-const VERSION: &str = "v=spf1";
-
 /// Whether a TXT record is an SPF record: it begins with `v=spf1` and a space or the end (RFC 7208 §4.5).
+#[inline]
 pub fn is_spf(record: &[u8]) -> bool {
-    let Some((version, rest)) = record.split_at_checked(VERSION.len()) else {
-        return false;
-    };
-    version.eq_ignore_ascii_case(VERSION.as_bytes()) && (rest.is_empty() || rest.starts_with(b" "))
+    matches!(record, [b'v' | b'V', b'=', b's' | b'S', b'p' | b'P', b'f' | b'F', b'1', rest @ ..]
+        if rest.is_empty() || rest.starts_with(b" "))
+}
+
+/// The text of the SPF record in an answer, if there is one; an error, their count, if there are several
+/// (RFC 7208 §4.5).
+#[inline]
+pub(crate) fn spf_text(answer: &Answer) -> Result<Option<&Txt>, usize> {
+    let (mut found, mut count) = (None, 0);
+    for text in answer.texts().filter(|text| is_spf(text.as_bytes())) {
+        found = Some(text);
+        count += 1;
+    }
+    if count > 1 { Err(count) } else { Ok(found) }
+}
+
+/// The record of a text: parsed once for as long as a cache holds the text.
+pub(crate) fn read(text: &Txt) -> Result<Arc<Record>, RecordError> {
+    text.reading(|octets| Record::from_octets(octets).map(Arc::new))
 }
 
 impl Record {
@@ -186,8 +202,8 @@ impl Record {
             return Err(RecordError::Version);
         }
         let mut record = Record { text: text.into(), directives: Vec::new(), redirect: None, exp: None };
-        let mut at = VERSION.len();
-        for term in text.get(VERSION.len()..).unwrap_or_default().split(' ') {
+        let mut at = "v=spf1".len();
+        for term in text.get(at..).unwrap_or_default().split(' ') {
             if !term.is_empty() {
                 record.add(term, at)?;
             }

@@ -1,19 +1,18 @@
 //! What an evaluation did, in order, and how it is told.
 
-use std::iter::Peekable;
+use std::iter::{Enumerate, Peekable};
 use std::ops::Range;
 use std::slice::Iter;
 use std::sync::Arc;
 
-use gatepost_dns::{Answer, LookupError, Question};
+use gatepost_dns::{Answer, LookupError, Name, Question, Txt};
 use gatepost_results::{Cite, Outline};
-use gatepost_syntax::{Domain, escape};
+use gatepost_syntax::escape;
 
-use crate::evaluation::Level;
-use crate::record::{Mechanism, Record};
+use crate::record::{Mechanism, Record, read, spf_text};
 
 /// The steps of an evaluation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trail {
     steps: Vec<Step>,
 }
@@ -22,7 +21,7 @@ pub struct Trail {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A question was asked.
+    /// A question was asked. [`Trail::record`] shows the record that the answer holds.
     Asked {
         /// Nesting.
         depth: usize,
@@ -31,24 +30,15 @@ pub enum Step {
         /// What came.
         answer: Result<Answer, LookupError>,
     },
-    /// A record was found.
-    Record {
-        /// Nesting.
-        depth: usize,
-        /// Whose record.
-        domain: Domain,
-        /// The record.
-        record: Arc<Record>,
-    },
     /// Terms were tried; [`Trail::tried`] shows them.
     Terms {
         /// Nesting.
         depth: usize,
-        /// The index of the step that holds its record.
+        /// The index of the step that found their record.
         record: usize,
         /// Which terms of the record.
         place: Place,
-        /// Whether it matched.
+        /// Whether the last of them matched.
         matched: bool,
     },
 }
@@ -56,7 +46,7 @@ pub enum Step {
 /// Which terms of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The directives with these indices: one, or several that asked nothing and did not match.
+    /// The directives with these indices: networks that the client is not in, and the one behind them.
     Directives(Range<usize>),
     /// `redirect=`
     Redirect,
@@ -76,41 +66,71 @@ pub struct Tried<'a> {
 }
 
 impl Trail {
+    pub(crate) fn new() -> Self {
+        Trail { steps: Vec::with_capacity(STEPS) }
+    }
+
     /// The steps in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// The terms of a step; none for a step of another kind.
-    pub fn tried<'t>(&'t self, step: &'t Step) -> impl Iterator<Item = Tried<'t>> {
-        let terms = match step {
-            Step::Terms { record, place, matched, .. } => match self.steps.get(*record) {
-                Some(Step::Record { record, .. }) => Some((record, place, *matched)),
-                _ => None,
-            },
-            _ => None,
-        };
-        terms.into_iter().flat_map(|(record, place, matched)| {
-            places(record, place).map(move |(span, section)| Tried {
-                text: record.term(span),
-                span: span.clone(),
-                matched,
-                cite: Cite::new(7208, section),
-            })
-        })
+    /// The SPF record that a step found.
+    pub fn record(&self, step: usize) -> Option<Arc<Record>> {
+        read(self.text(step)?).ok()
     }
 
+    /// The text of that record.
+    fn text(&self, step: usize) -> Option<&Txt> {
+        match self.steps.get(step)? {
+            Step::Asked { answer: Ok(answer), .. } => spf_text(answer).ok()?,
+            _ => None,
+        }
+    }
+
+    /// Whose record a step found.
+    pub(crate) fn domain(&self, step: usize) -> Option<&Name> {
+        match self.steps.get(step)? {
+            Step::Asked { question, .. } => Some(&question.name),
+            Step::Terms { .. } => None,
+        }
+    }
+
+    /// The terms of a step; none for a step of another kind.
+    pub fn tried(&self, step: &Step) -> Vec<Tried<'_>> {
+        let Step::Terms { record: found, place, matched, .. } = step else {
+            return Vec::new();
+        };
+        let (Some(record), Some(text)) = (self.record(*found), self.text(*found).and_then(Txt::as_str)) else {
+            return Vec::new();
+        };
+        let (directives, redirect) = match place {
+            Place::Directives(range) => (record.directives.get(range.clone()).unwrap_or_default(), None),
+            Place::Redirect => (Default::default(), record.redirect.as_ref()),
+        };
+        let directives = directives.iter().map(|directive| (&directive.span, section(&directive.mechanism)));
+        let terms = directives.chain(redirect.map(|(_, span)| (span, "6.1")));
+        let mut tried: Vec<Tried<'_>> = terms
+            .map(|(span, section)| Tried {
+                text: text.get(span.clone()).unwrap_or_default(),
+                span: span.clone(),
+                matched: false,
+                cite: Cite::new(7208, section),
+            })
+            .collect();
+        tried.last_mut().into_iter().for_each(|last| last.matched = *matched);
+        tried
+    }
+
+    /// Notes a question.
+    #[inline]
     pub(crate) fn asked(&mut self, depth: usize, question: Question, answer: Result<Answer, LookupError>) {
         self.push(Step::Asked { depth, question, answer });
     }
 
-    /// The record that the terms to come are of; returns the index of the step.
-    pub(crate) fn begin_record(&mut self, level: Level<'_>, record: &Arc<Record>) -> usize {
-        self.push(Step::Record { depth: level.depth, domain: level.domain.clone(), record: Arc::clone(record) })
-    }
-
-    /// Terms whose turn it is; returns the index of the step.
-    pub(crate) fn begin_terms(&mut self, depth: usize, record: usize, place: Place) -> usize {
+    /// Notes terms whose turn it is; returns the index of the step.
+    #[inline]
+    pub(crate) fn terms(&mut self, depth: usize, record: usize, place: Place) -> usize {
         self.push(Step::Terms { depth, record, place, matched: false })
     }
 
@@ -120,9 +140,10 @@ impl Trail {
         }
     }
 
+    #[inline] // a step is written where it is kept: copies of its size are what an evaluation would wait for
     fn push(&mut self, step: Step) -> usize {
-        if self.steps.capacity() == 0 {
-            self.steps.reserve_exact(STEPS);
+        if self.steps.len() == self.steps.capacity() {
+            self.steps.reserve_exact(3 * STEPS);
         }
         self.steps.push(step);
         self.steps.len() - 1
@@ -130,12 +151,12 @@ impl Trail {
 
     /// Deeper steps become children of the step before them.
     pub(crate) fn outline(&self) -> Vec<Outline> {
-        self.nested(&mut self.steps.iter().peekable(), 0)
+        self.nested(&mut self.steps.iter().enumerate().peekable(), 0)
     }
 
-    fn nested(&self, steps: &mut Peekable<Iter<'_, Step>>, depth: usize) -> Vec<Outline> {
+    fn nested(&self, steps: &mut Peekable<Enumerate<Iter<'_, Step>>>, depth: usize) -> Vec<Outline> {
         let mut lines: Vec<Outline> = Vec::new();
-        while let Some(step) = steps.peek() {
+        while let Some((index, step)) = steps.peek() {
             if step.depth() < depth {
                 break;
             }
@@ -147,51 +168,54 @@ impl Trail {
                 }
                 continue;
             }
-            self.lines(step, &mut lines);
+            self.lines(*index, step, &mut lines);
             steps.next();
         }
         lines
     }
 
-    fn lines(&self, step: &Step, lines: &mut Vec<Outline>) {
+    fn lines(&self, index: usize, step: &Step, lines: &mut Vec<Outline>) {
         match step {
-            Step::Record { domain, record, .. } => {
-                lines.push(Outline::new(format!("{domain}: \"{}\"", escape(record.as_str()))).cite(7208, "4.5"));
-            }
             Step::Asked { question, answer: Ok(answer), .. } => {
                 lines.push(Outline::new(format!("{question} → {answer}")));
+                if let Some(text) = self.text(index) {
+                    lines.push(Outline::new(format!("{}: \"{}\"", question.name, shown(text))).cite(7208, "4.5"));
+                }
             }
             Step::Asked { question, answer: Err(error), .. } => {
                 lines.push(Outline::new(format!("{question} → {error}")));
             }
-            Step::Terms { .. } => lines.extend(self.tried(step).map(|Tried { text, span, matched, cite }| {
-                let matched = if matched { "matches" } else { "does not match" };
-                let line = format!("{} (octets {}-{}) {matched}", escape(text), span.start, span.end);
-                Outline { cite: Some(cite), ..Outline::new(line) }
-            })),
+            Step::Terms { .. } => {
+                lines.extend(self.tried(step).into_iter().map(|Tried { text, span, matched, cite }| {
+                    let matched = if matched { "matches" } else { "does not match" };
+                    let line = format!("{} (octets {}-{}) {matched}", escape(text), span.start, span.end);
+                    Outline { cite: Some(cite), ..Outline::new(line) }
+                }))
+            }
         }
     }
 }
 
-/// Room for the steps of a simple evaluation, so that they take one allocation.
+/// A record for readers: of a bomb the front is enough.
+fn shown(text: &Txt) -> String {
+    match text.as_bytes().get(..SHOWN) {
+        Some(front) => escape(front) + "…",
+        None => escape(text.as_bytes()),
+    }
+}
+
+/// How many octets of a record an explanation shows.
+const SHOWN: usize = 2000;
+
+/// Room for the steps of a simple evaluation, so that they take one allocation; those of a nested one take two.
 const STEPS: usize = 8;
 
 impl Step {
     fn depth(&self) -> usize {
         match self {
-            Step::Record { depth, .. } | Step::Asked { depth, .. } | Step::Terms { depth, .. } => *depth,
+            Step::Asked { depth, .. } | Step::Terms { depth, .. } => *depth,
         }
     }
-}
-
-/// Where the terms of a place stand in their record, each with the section of its rule.
-fn places<'r>(record: &'r Record, place: &Place) -> impl Iterator<Item = (&'r Range<usize>, &'static str)> {
-    let (directives, redirect) = match place {
-        Place::Directives(range) => (record.directives.get(range.clone()).unwrap_or_default(), None),
-        Place::Redirect => (Default::default(), record.redirect.as_ref()),
-    };
-    let directives = directives.iter().map(|directive| (&directive.span, section(&directive.mechanism)));
-    directives.chain(redirect.map(|(_, span)| (span, "6.1")))
 }
 
 fn section(mechanism: &Mechanism) -> &'static str {

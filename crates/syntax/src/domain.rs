@@ -123,27 +123,23 @@ fn check(text: &str) -> Result<(), DomainError> {
     if text.is_empty() {
         return Err(DomainError::Empty);
     }
-    let mut begin = 0;
-    for (at, octet) in text.bytes().enumerate() {
-        match octet {
-            b'.' => {
-                check_label(text, begin, at)?;
-                begin = at + 1;
-            }
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => {}
-            _ => return Err(DomainError::Character { at }),
-        }
+    let mut at = 0;
+    for label in text.as_bytes().split(|octet| *octet == b'.') {
+        check_label(label, at)?;
+        at += label.len() + 1;
     }
-    check_label(text, begin, text.len())?;
     if text.len() > DOMAIN_OCTETS { Err(DomainError::Long) } else { Ok(()) }
 }
 
-fn check_label(text: &str, at: usize, end: usize) -> Result<(), DomainError> {
-    let is_hyphen = |at: usize| text.as_bytes().get(at) == Some(&b'-');
-    match end - at {
-        0 => Err(DomainError::EmptyLabel { at }),
-        length if length > LABEL_OCTETS => Err(DomainError::LongLabel { at }),
-        _ if is_hyphen(at) || is_hyphen(end - 1) => Err(DomainError::Hyphen { at }),
+fn check_label(label: &[u8], at: usize) -> Result<(), DomainError> {
+    let is_host = |octet: &u8| matches!(octet, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
+    if let Some(other) = label.iter().position(|octet| !is_host(octet)) {
+        return Err(DomainError::Character { at: at + other });
+    }
+    match label {
+        [] => Err(DomainError::EmptyLabel { at }),
+        _ if label.len() > LABEL_OCTETS => Err(DomainError::LongLabel { at }),
+        [b'-', ..] | [.., b'-'] => Err(DomainError::Hyphen { at }),
         _ => Ok(()),
     }
 }

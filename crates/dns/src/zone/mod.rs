@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxBuildHasher;
 use thiserror::Error;
 
 use crate::answer::{Answer, Found, LookupError, Question, Record, RecordType, Security};
@@ -33,7 +34,8 @@ use crate::resolver::{Lookup, Resolver};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Zone {
-    names: HashMap<Name, Entry>,
+    /// Hashed fast and not against collisions: the names are those of the caller's own file.
+    names: HashMap<Name, Entry, FxBuildHasher>,
     /// Every name that has another one below it (RFC 8020).
     above: HashSet<Name>,
     /// Whether some name is a wildcard: without one, a name that is absent costs no further search.
