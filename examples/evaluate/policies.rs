@@ -6,7 +6,7 @@ use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_dkim::{Canonicalizations, PrivateKey, Verifier};
 use gatepost_dmarc::{Identifiers, Preset};
 use gatepost_dns::{LookupError, Resolver, block_on};
-use gatepost_results::{AuthResults, Explain, Outline};
+use gatepost_results::{AuthResults, Explain, Lang};
 use gatepost_spf::Query;
 use gatepost_syntax::{AuthorError, Authors, Domain, HeaderBlock, HeaderLimits, author};
 use serde_json::{Value, json};
@@ -40,11 +40,7 @@ fn spf_query(request: &Request) -> Result<Query<'_>, Error> {
 
 /// An explanation as JSON.
 fn tree(outcome: &dyn Explain) -> Value {
-    fn value(outline: &Outline) -> Value {
-        let children: Vec<Value> = outline.children.iter().map(value).collect();
-        json!({"line": outline.line, "cite": outline.cite.map(|cite| cite.to_string()), "children": children})
-    }
-    value(&outcome.explain())
+    serde_json::from_str(&outcome.explain().to_json(Lang::En)).unwrap_or_default()
 }
 
 /// RFC 6376 has a signature pass that covers the front of the body only; our library's default is stricter.
@@ -141,12 +137,7 @@ pub(crate) fn dmarc(request: &Request) -> Result<Value, Error> {
     let (dkim, headers) = verify(request, &zone, &message)?;
     let spf = block_on(gatepost_spf::check(&zone, &spf_query(request)?, &gatepost_spf::Limits::default()));
     let authors = author::authors(&headers);
-    let passed = Identifiers {
-        spf: spf.passed().cloned(),
-        dkim: dkim.passed(),
-        spf_undecided: spf.undecided().cloned(),
-        dkim_undecided: dkim.undecided(),
-    };
+    let passed = gatepost::identifiers(&spf, &dkim);
     let outcome = judge(&zone, &authors, &passed);
     let results =
         AuthResults::new("evaluate.invalid").with(spf.res_info()).with_all(dkim.res_infos()).with(outcome.res_info());
@@ -168,17 +159,17 @@ fn direct(request: &Request, dns: &dyn Resolver) -> Result<Value, Error> {
         Ok(domain) => author::parse(&format!("author@{domain}")),
         Err(error) => return Err(Error::value("from_domain", error)),
     };
-    let result = |value: &Value| value.get("result").and_then(Value::as_str).map(str::to_owned);
-    let domain = |value: &Value| value.get("domain").and_then(Value::as_str).and_then(|text| Domain::parse(text).ok());
-    let is = |value: &Value, word: &str| result(value).as_deref() == Some(word);
-    let spf = request.get("spf").cloned().unwrap_or_default();
-    let dkim: Vec<Value> = request.get("dkim").and_then(Value::as_array).cloned().unwrap_or_default();
-    let passed = Identifiers {
-        spf: domain(&spf).filter(|_| is(&spf, "pass")),
-        dkim: dkim.iter().filter(|one| is(one, "pass")).filter_map(domain).collect(),
-        spf_undecided: domain(&spf).filter(|_| is(&spf, "temperror")),
-        dkim_undecided: dkim.iter().filter(|one| is(one, "temperror")).filter_map(domain).collect(),
+    let check = |value: &Value| {
+        let domain = Domain::parse(value.get("domain")?.as_str()?).ok()?;
+        Some((domain, value.get("result")?.as_str()?.to_owned()))
     };
+    let mut passed = Identifiers::default();
+    if let Some((domain, result)) = request.get("spf").and_then(check) {
+        passed = passed.with_spf(&domain, &result);
+    }
+    for (domain, result) in request.get("dkim").and_then(Value::as_array).into_iter().flatten().filter_map(check) {
+        passed = passed.with_dkim(&domain, &result);
+    }
     Ok(dmarc_verdict(dns, &judge(dns, &authors, &passed)))
 }
 

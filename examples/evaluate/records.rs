@@ -3,7 +3,7 @@
 use gatepost_dkim::record::KeyRecord;
 use gatepost_dkim::signature::Signature;
 use gatepost_dkim::{Canonicalization, canon};
-use gatepost_results::{authres, strip};
+use gatepost_results::{Property, ResInfo, authres, strip};
 use gatepost_spf::lint::{Lint, lint};
 use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, base64};
 use serde_json::{Value, json};
@@ -80,18 +80,12 @@ pub(crate) fn auth_results(request: &Request) -> Result<Value, Error> {
         Ok(parsed) => parsed,
         Err(error) => return Ok(invalid(error)),
     };
-    let results: Vec<Value> = parsed
-        .results()
-        .iter()
-        .map(|info| {
-            let props: Vec<Value> = info
-                .properties
-                .iter()
-                .map(|p| json!({"ptype": p.ptype, "property": p.name, "value": p.value}))
-                .collect();
-            json!({"method": info.method, "result": info.result, "reason": info.reason, "props": props})
-        })
-        .collect();
+    let property = |p: &Property| json!({"ptype": p.ptype(), "property": p.name(), "value": p.value()});
+    let result = |info: &ResInfo| {
+        let props: Vec<Value> = info.properties().iter().map(property).collect();
+        json!({"method": info.method(), "result": info.result(), "reason": info.why(), "props": props})
+    };
+    let results: Vec<Value> = parsed.claims().iter().map(result).collect();
     Ok(json!({"valid": true, "authserv_id": parsed.authserv_id(), "version": parsed.version(), "results": results}))
 }
 

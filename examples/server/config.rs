@@ -61,6 +61,10 @@ pub(crate) struct Config {
     pub(crate) selector: String,
     /// record, quarantine or reject
     pub(crate) policy: String,
+    /// Whose ARC seals may keep the policy from being applied.
+    pub(crate) trusted_sealers: Vec<String>,
+    /// Where replay bundles are kept; empty: nowhere.
+    pub(crate) bundles: PathBuf,
     pub(crate) message_limit: u64,
     pub(crate) connections: usize,
     pub(crate) connections_per_peer: usize,
@@ -81,6 +85,8 @@ impl Default for Config {
             key: PathBuf::new(),
             selector: "s1".into(),
             policy: "record".into(),
+            trusted_sealers: Vec::new(),
+            bundles: PathBuf::new(),
             message_limit: limits.message,
             connections: limits.connections,
             connections_per_peer: limits.per_peer,
@@ -144,6 +150,11 @@ impl Config {
         Policy::from_word(&self.policy).ok_or_else(|| Failure::at("policy", "expected record, quarantine or reject"))
     }
 
+    pub(crate) fn trusted_sealers(&self) -> Result<Vec<Domain>, Failure> {
+        let domain = |name: &String| Domain::parse(name).map_err(|error| Failure::at("trusted_sealers", error));
+        self.trusted_sealers.iter().map(domain).collect()
+    }
+
     pub(crate) fn port(&self, port: u16) -> Result<u16, Failure> {
         port.checked_add(self.port_base)
             .ok_or_else(|| Failure::at("port_base", format!("port {port} becomes too large")))
@@ -166,6 +177,8 @@ impl Config {
              key = {}\n\
              selector = {}                           # of the DKIM key\n\
              policy = {}                         # of mail that fails DMARC: record, quarantine or reject\n\
+             trusted_sealers = {:?}                      # domains whose ARC seals keep the policy from being applied\n\
+             bundles = {}                              # a folder for replay bundles; empty: none are kept\n\
              message_limit = {}                  # octets\n\
              connections = {}\n\
              connections_per_peer = {}\n",
@@ -180,6 +193,8 @@ impl Config {
             path(&self.key),
             quoted(&self.selector),
             quoted(&self.policy),
+            self.trusted_sealers,
+            path(&self.bundles),
             self.message_limit,
             self.connections,
             self.connections_per_peer

@@ -72,8 +72,12 @@ fn server(config: &Config, demo: Demo) -> Result<Server, Failure> {
         .store(store)
         .spool(config.data.join("spool"))
         .policy(config.policy()?)
+        .trusted_sealers(config.trusted_sealers()?)
         .sign(config.domain()?, config.selector()?, demo.key)
         .limits(limits);
+    if !config.bundles.as_os_str().is_empty() {
+        server = server.bundles(&config.bundles);
+    }
     for (service, port) in PORTS {
         let address = SocketAddr::new(config.bind, config.port(port)?);
         server = server.listen(service, address).map_err(|error| Failure::at("listen", error))?;

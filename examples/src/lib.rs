@@ -1,5 +1,8 @@
 #![forbid(unsafe_code)]
-//! Programs that people run lie beside this folder, one example each. Here the README's code is compiled and run.
+//! Programs that people run lie beside this folder, one example each. Here is what some of them share, and the README's code is
+//! compiled and run.
+
+pub mod source;
 
 /// The README.
 #[doc = include_str!("../../README.md")]

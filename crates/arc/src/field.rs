@@ -179,7 +179,7 @@ impl Read {
 }
 
 /// `instance = [CFWS] %s"i" [CFWS] "=" [CFWS] position`, and what follows it and further white space.
-fn instance(text: &str) -> Option<(u8, &str)> {
+pub(crate) fn instance(text: &str) -> Option<(u8, &str)> {
     let rest = cfws::skip(text).ok()?.strip_prefix('i')?;
     position(cfws::skip(rest).ok()?.strip_prefix('=')?)
 }

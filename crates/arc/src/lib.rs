@@ -4,6 +4,7 @@
 mod chain;
 mod field;
 mod outcome;
+mod recorded;
 #[cfg(feature = "seal")]
 pub mod seal;
 mod verify;
@@ -11,4 +12,5 @@ mod verify;
 pub use chain::{Chain, Limits};
 pub use field::{ChainStatus, FieldError, Kind, MAX_INSTANCE};
 pub use outcome::{Fail, Outcome, SetOutcome, Signed, Status};
+pub use recorded::recorded;
 pub use verify::{Finished, Verifier};

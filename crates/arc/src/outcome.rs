@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gatepost_dkim::{Algorithm, Tried, Verdict};
-use gatepost_results::{Explain, Outline, ResInfo};
+use gatepost_results::{Explain, Outline, Phrase, ResInfo};
 use gatepost_syntax::Domain;
 use thiserror::Error;
 
@@ -127,13 +127,17 @@ pub struct Signed {
 
 impl Signed {
     fn outline(&self, kind: Kind) -> Outline {
-        let bits = self.tried.as_ref().and_then(|tried| tried.key_bits);
-        let bits = bits.map_or(String::new(), |bits| format!(", key of {bits} bits"));
         let verdict = self.tried.as_ref().map(|tried| &tried.verdict);
-        let word = verdict.map_or("not evaluated", Verdict::word);
-        let line = format!("{kind} d={} s={} {}{bits} → {word}", self.domain, self.selector, self.algorithm.word());
-        let reason = verdict.and_then(Verdict::reason).map(Outline::new);
-        Outline::new(line).cite(8617, kind.section()).children(reason)
+        let word = verdict.map_or("-", Verdict::word);
+        let root = Outline::new(format!("{kind} d={} s={} → {word}", self.domain, self.selector));
+        let bits = self.tried.as_ref().and_then(|tried| tried.key_bits).map(|bits| bits.to_string());
+        let key = match &bits {
+            Some(bits) => Phrase::KeyBits.with([self.algorithm.word(), bits]),
+            None => Phrase::Key.with([self.algorithm.word()]),
+        };
+        root.cite(8617, kind.section())
+            .child(key.into())
+            .children(verdict.and_then(Verdict::reason).map(Outline::reason))
     }
 }
 
@@ -210,17 +214,15 @@ impl Outcome {
 impl Explain for Outcome {
     fn explain(&self) -> Outline {
         let root = Outline::new(format!("arc={}", self.word()));
-        let root = match &self.status {
-            Status::None => root.child(Outline::new("the message has no ARC Set").cite(8617, "5.2")),
-            Status::Fail(fail) => root.child(Outline::new(fail.to_string()).cite(8617, fail.section())),
-            Status::Pass => match self.oldest_pass {
-                None => root,
-                Some(0) => root.child(Outline::new("all message signatures verify").cite(8617, "5.2")),
-                Some(oldest) => {
-                    let line = format!("the message was changed before i={oldest} sealed it");
-                    root.child(Outline::new(line).cite(8617, "5.2"))
-                }
-            },
+        let root = match (&self.status, self.oldest_pass) {
+            (Status::None, _) => root.child(Outline::from(Phrase::NoArcSet).cite(8617, "5.2")),
+            (Status::Fail(fail), _) => root.child(Outline::reason(fail).cite(8617, fail.section())),
+            (Status::Pass, None) => root,
+            (Status::Pass, Some(0)) => root.child(Outline::from(Phrase::ArcUnchanged).cite(8617, "5.2")),
+            (Status::Pass, Some(oldest)) => {
+                let changed = Phrase::ArcChanged.with([&format!("i={oldest}")]);
+                root.child(Outline::from(changed).cite(8617, "5.2"))
+            }
         };
         root.children(self.sets.iter().rev().map(|set| {
             let parts = [set.message_signature.outline(Kind::MessageSignature), set.seal.outline(Kind::Seal)];

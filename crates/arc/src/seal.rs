@@ -46,9 +46,7 @@ pub struct Payload(String);
 
 impl From<&AuthResults> for Payload {
     fn from(results: &AuthResults) -> Self {
-        let lines: String = results.results().iter().map(|result| format!(";\r\n\t{result}")).collect();
-        let server = cfws::quote_unless_token(results.authserv_id());
-        Payload(server + if lines.is_empty() { "; none" } else { &lines })
+        Payload(results.to_payload())
     }
 }
 
@@ -59,7 +57,7 @@ impl Payload {
         let mut server = None;
         let mut results = String::new();
         for text in headers.named("Authentication-Results").filter_map(|field| field.text()) {
-            let Ok(Some(read)) = authres::parse(text).map(|read| read.trusted(own)) else { continue };
+            let Ok(Some(read)) = authres::parse(text).map(|read| read.at_trusted_place(own)) else { continue };
             if !read.results().is_empty() {
                 let own_words = authres::results_text(text).unwrap_or_default();
                 results.push_str(own_words.trim_end_matches([' ', '\t', '\r', '\n', ';']));

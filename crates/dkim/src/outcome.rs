@@ -1,7 +1,7 @@
 //! What verification found, one result a signature.
 
 use gatepost_dns::LookupError;
-use gatepost_results::{Explain, Outline, ResInfo};
+use gatepost_results::{Explain, Outline, Phrase, ResInfo};
 use gatepost_syntax::Domain;
 use thiserror::Error;
 
@@ -262,21 +262,28 @@ impl Explain for Outcome {
     fn explain(&self) -> Outline {
         let root = Outline::new(format!("dkim={}", self.word()));
         if self.signatures.is_empty() {
-            return root.child(Outline::new("the message has no DKIM-Signature field").cite(6376, "6.1"));
+            return root.child(Outline::from(Phrase::NoSignature).cite(6376, "6.1"));
         }
-        root.children(self.signatures.iter().map(|one| {
-            let name = |name: &Option<Domain>| name.as_ref().map_or("?".to_owned(), Domain::to_string);
-            let line = format!("d={} s={} → {}", name(&one.domain), name(&one.selector), one.verdict.word());
-            let mut outline = Outline::new(line);
-            if let Some(algorithm) = one.algorithm {
-                let bits = one.key_bits.map_or(String::new(), |bits| format!(", key of {bits} bits"));
-                outline = outline.child(Outline::new(format!("{}{bits}", algorithm.word())).cite(6376, "3.3"));
-                outline =
-                    outline.child(Outline::new(format!("signs {}", one.signed_headers.join(":"))).cite(6376, "5.4"));
-            }
-            let (rfc, section) = one.verdict.section();
-            let reason = one.verdict.reason().unwrap_or("body hash and signature are right".into());
-            outline.child(Outline::new(reason).cite(rfc, section))
-        }))
+        root.children(self.signatures.iter().map(SignatureOutcome::outline))
+    }
+}
+
+impl SignatureOutcome {
+    fn outline(&self) -> Outline {
+        let name = |name: &Option<Domain>| name.as_ref().map_or("?".to_owned(), Domain::to_string);
+        let line = format!("d={} s={} → {}", name(&self.domain), name(&self.selector), self.verdict.word());
+        let mut outline = Outline::new(line);
+        if let Some(algorithm) = self.algorithm {
+            let key = match self.key_bits {
+                Some(bits) => Phrase::KeyBits.with([algorithm.word(), &bits.to_string()]),
+                None => Phrase::Key.with([algorithm.word()]),
+            };
+            outline = outline.child(Outline::from(key).cite(6376, "3.3"));
+            let signs = Phrase::Signs.with([&self.signed_headers.join(":")]);
+            outline = outline.child(Outline::from(signs).cite(6376, "5.4"));
+        }
+        let (rfc, section) = self.verdict.section();
+        let reason = self.verdict.reason().map(Outline::reason);
+        outline.child(reason.unwrap_or(Phrase::SignatureRight.into()).cite(rfc, section))
     }
 }

@@ -5,7 +5,7 @@ use gatepost_syntax::{AuthorError, Authors};
 
 use crate::discovery::{Limits, discover};
 use crate::evaluation::{evaluate, severity};
-use crate::outcome::{Identifiers, Outcome, PermError, Preset, Verdict};
+use crate::outcome::{Identifiers, Outcome, PermError, Preset, Step, Verdict};
 
 /// Judges a message by its authors. Total: without one usable author the result is `permerror`; with several author domains
 /// each is judged, and the worst result counts (RFC 9989 §5.3.1, §11.5).
@@ -24,12 +24,19 @@ pub async fn check(
         return Outcome::new(Verdict::PermError(PermError::ManyAuthors { count: domains.len() }), None);
     }
     let mut worst: Option<Outcome> = None;
+    let mut judged = Vec::new();
     for author in domains {
         let discovery = discover(dns, author, passed, limits).await;
         let outcome = evaluate(&discovery, passed, preset);
+        if domains.len() > 1 {
+            judged.push(Step::Judged { author: author.clone(), verdict: outcome.verdict.clone() });
+        }
         if worst.as_ref().is_none_or(|worst| severity(&outcome) > severity(worst)) {
             worst = Some(outcome);
         }
     }
-    worst.unwrap_or_else(|| Outcome::new(Verdict::PermError(PermError::Author(AuthorError::NoAddress)), None))
+    let no_address = || Outcome::new(Verdict::PermError(PermError::Author(AuthorError::NoAddress)), None);
+    let mut worst = worst.unwrap_or_else(no_address);
+    worst.trail.splice(..0, judged);
+    worst
 }

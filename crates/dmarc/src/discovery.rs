@@ -1,5 +1,7 @@
 //! What has to be asked: the tree walk (RFC 9989 §4.10).
 
+use std::sync::Arc;
+
 use gatepost_dns::{LookupError, Name, Question, RecordType, Resolver};
 use gatepost_syntax::Domain;
 
@@ -16,11 +18,13 @@ pub struct Limits {
     pub authors: usize,
     /// Identifiers that are compared (default 10).
     pub identifiers: usize,
+    /// Octets of a record; a longer one is none (default 4096; RFC 9989 has no bound).
+    pub record_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { queries: 8, authors: 4, identifiers: 10 }
+        Limits { queries: 8, authors: 4, identifiers: 10, record_bytes: 4096 }
     }
 }
 
@@ -29,8 +33,9 @@ impl Default for Limits {
 pub struct Discovery {
     pub(crate) author: Domain,
     /// The applicable record and where it is.
-    pub(crate) policy: Result<Option<(Domain, Record)>, LookupError>,
-    pub(crate) org_domain: Option<Domain>,
+    pub(crate) policy: Result<Option<(Domain, Arc<Record>)>, LookupError>,
+    /// The organizational domain of the author domain, where it matters.
+    pub(crate) org_domain: Option<Result<Domain, LookupError>>,
     /// Whether the author domain exists; asked only where it matters.
     pub(crate) exists: Result<bool, LookupError>,
     /// Organizational domains of identifiers, where they were needed.
@@ -71,13 +76,13 @@ pub async fn org_domain(
     (org, questions.collect())
 }
 
-type Walk = Vec<(Domain, Record)>;
+type Walk = Vec<(Domain, Arc<Record>)>;
 
 struct Asking<'a> {
     dns: &'a dyn Resolver,
     limits: &'a Limits,
     /// Records of names that were asked before: each name is asked once a message.
-    known: Vec<(Domain, Option<Record>)>,
+    known: Vec<(Domain, Option<Arc<Record>>)>,
     trail: Vec<Step>,
 }
 
@@ -86,36 +91,37 @@ impl Asking<'_> {
     async fn fill(&mut self, discovery: &mut Discovery, passed: &Identifiers) -> Result<(), LookupError> {
         let author = discovery.author.clone();
         let own = self.record(&author).await?;
-        let relaxed = |record: &Record| passed.compared(record).any(|i| !i.strict && *i.domain != author);
-        let needs_org = own.as_ref().is_none_or(relaxed);
-        if needs_org {
-            let walk = self.walk(&author).await?;
-            let org = org_of(&author, &walk);
-            self.trail.push(Step::Walked { from: author.clone(), org_domain: org.clone() });
-            let at_org = walk.iter().find(|(name, _)| *name == org);
-            let at_psd = walk.iter().find(|(_, record)| record.psd == Psd::Yes);
-            discovery.policy = Ok(match own {
-                Some(record) => Some((author.clone(), record)),
-                None => at_org.or(at_psd).cloned(),
-            });
+        let relaxed = |record: &Arc<Record>| passed.compared(record).any(|i| !i.strict && *i.domain != author);
+        discovery.policy = Ok(own.clone().map(|record| (author.clone(), record)));
+        if own.as_ref().is_none_or(relaxed) {
+            let walked = self.walk(&author).await.map(|walk| (org_of(&author, &walk), walk));
+            if let (None, Ok((org, walk))) = (&own, &walked) {
+                let at_org = walk.iter().find(|(name, _)| name == org);
+                let at_psd = walk.iter().find(|(_, record)| record.psd == Psd::Yes);
+                discovery.policy = Ok(at_org.or(at_psd).cloned());
+            }
+            // with a policy of its own the author domain needs no more to pass by an identical identifier
+            let org = walked.map(|(org, _)| org);
+            match (&own, &org) {
+                (None, Err(error)) => return Err(*error),
+                (_, Ok(org)) => self.trail.push(Step::Walked { from: author.clone(), org_domain: org.clone() }),
+                _ => {}
+            }
             discovery.org_domain = Some(org);
-        } else {
-            discovery.policy = Ok(own.map(|record| (author.clone(), record)));
         }
-        let Ok(Some((policy_domain, record))) = &discovery.policy else {
+        let Ok(Some((policy_domain, record))) = discovery.policy.clone() else {
             return Ok(());
         };
-        if *policy_domain != author && record.requests().is_ok_and(|r| r.nonexistent != r.subdomain) {
+        if policy_domain != author && record.requests().is_ok_and(|r| r.nonexistent != r.subdomain) {
             discovery.exists = self.exists(&author).await;
         }
-        let record = record.clone();
         self.identifier_orgs(discovery, &record, passed).await;
         Ok(())
     }
 
     /// Walks for each identifier that is not the author domain itself and may be aligned relaxed.
     async fn identifier_orgs(&mut self, discovery: &mut Discovery, record: &Record, passed: &Identifiers) {
-        let Some(own_org) = discovery.org_domain.clone() else { return };
+        let Some(Ok(own_org)) = discovery.org_domain.clone() else { return };
         for identifier in passed.compared(record).take(self.limits.identifiers) {
             let known = discovery.identifier_orgs.iter().any(|(domain, _)| domain == identifier.domain);
             if known || !needs_walk(&discovery.author, &own_org, &identifier) {
@@ -153,7 +159,7 @@ impl Asking<'_> {
     }
 
     /// The one valid record of a name; several are none (RFC 9989 §4.10, steps 2 and 6).
-    async fn record(&mut self, domain: &Domain) -> Result<Option<Record>, LookupError> {
+    async fn record(&mut self, domain: &Domain) -> Result<Option<Arc<Record>>, LookupError> {
         if let Some((_, record)) = self.known.iter().find(|(name, _)| name == domain) {
             return Ok(record.clone());
         }
@@ -161,23 +167,17 @@ impl Asking<'_> {
         let Ok(name) = Name::from(domain).prefixed("_dmarc") else {
             return Ok(None);
         };
-        let question = Question::new(name.clone(), RecordType::Txt);
-        let records = match self.dns.txt(&name).await {
-            Ok(found) => found.records,
-            Err(error) => {
-                self.trail.push(Step::Asked { question, found: Err(error) });
-                return Err(error);
+        let question = Question::new(name, RecordType::Txt);
+        let found = self.dns.lookup(&question).await.map(|answer| {
+            let short = answer.texts().filter(|txt| txt.as_bytes().len() <= self.limits.record_bytes);
+            let mut valid = short.filter_map(|txt| txt.reading(read));
+            match (valid.next(), valid.next()) {
+                (Some(one), None) => Some(one),
+                _ => None,
             }
-        };
-        let mut valid =
-            records.iter().filter_map(|txt| txt.as_str()).filter_map(|text| Some((text, Record::parse(text).ok()?)));
-        let found = match (valid.next(), valid.next()) {
-            (Some(one), None) => Some(one),
-            _ => None,
-        };
-        self.trail
-            .push(Step::Asked { question, found: Ok(found.as_ref().map(|(text, _)| gatepost_syntax::escape(text))) });
-        let record = found.map(|(_, record)| record);
+        });
+        self.trail.push(Step::Asked { question, found: found.clone() });
+        let record = found?;
         self.known.push((domain.clone(), record.clone()));
         Ok(record)
     }
@@ -188,6 +188,10 @@ impl Asking<'_> {
         self.trail.push(Step::Exists(exists));
         Ok(exists)
     }
+}
+
+fn read(octets: &[u8]) -> Option<Arc<Record>> {
+    std::str::from_utf8(octets).ok().and_then(|text| Record::parse(text).ok()).map(Arc::new)
 }
 
 /// Whether an identifier's own walk could make a difference. One that is not below the author's organizational domain can not

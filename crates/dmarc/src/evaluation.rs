@@ -1,5 +1,9 @@
 //! What follows from a discovery: no look-ups here (RFC 9989 §4.4, §4.10.1, §5.3).
 
+use std::sync::Arc;
+
+use gatepost_syntax::Domain;
+
 use crate::discovery::{Discovery, needs_walk};
 use crate::outcome::{Identifier, Identifiers, Outcome, Preset, Step, Verdict};
 use crate::record::{Record, Request};
@@ -8,7 +12,7 @@ use crate::record::{Record, Request};
 pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> Outcome {
     let mut outcome = Outcome::new(Verdict::None, Some(discovery.author.clone()));
     outcome.trail = discovery.trail.clone();
-    outcome.org_domain = discovery.org_domain.clone();
+    outcome.org_domain = discovery.org_domain.clone().and_then(Result::ok);
     let (policy_domain, record) = match &discovery.policy {
         Ok(Some(found)) => found,
         Ok(None) => return outcome,
@@ -22,12 +26,15 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
         return outcome;
     };
     outcome.policy_domain = Some(policy_domain.clone());
-    let request = match (*policy_domain == discovery.author, discovery.exists) {
+    outcome.record = Some(Arc::clone(record));
+    let (own, exists) = (*policy_domain == discovery.author, discovery.exists != Ok(false));
+    let request = match (own, exists) {
         (true, _) => requests.own,
-        (false, Ok(false)) => requests.nonexistent,
-        (false, _) => requests.subdomain,
+        (false, false) => requests.nonexistent,
+        (false, true) => requests.subdomain,
     };
     outcome.requested = Some(request);
+    outcome.deciding = Some(record.deciding(own, exists));
     outcome.effective = if record.testing { request.lowered() } else { request };
     let undecided = compare(discovery, record, passed, &mut outcome) || discovery.exists.is_err();
     outcome.verdict = if outcome.aligned.spf || outcome.aligned.dkim {
@@ -66,7 +73,12 @@ fn is_aligned(discovery: &Discovery, identifier: &Identifier<'_>) -> Option<bool
     if *identifier.domain == discovery.author {
         return Some(true);
     }
-    let Some(own_org) = &discovery.org_domain else { return Some(false) };
+    let own_org = match &discovery.org_domain {
+        None => return Some(false),
+        Some(Ok(own_org)) => own_org,
+        // domains of different top-level domains have no organizational domain in common
+        Some(Err(_)) => return if may_be_aligned(&discovery.author, identifier) { None } else { Some(false) },
+    };
     if !needs_walk(&discovery.author, own_org, identifier) {
         return Some(false);
     }
@@ -75,6 +87,10 @@ fn is_aligned(discovery: &Discovery, identifier: &Identifier<'_>) -> Option<bool
         Some((_, Err(_))) => None,
         None => Some(false), // beyond the limit of identifiers
     }
+}
+
+fn may_be_aligned(author: &Domain, identifier: &Identifier<'_>) -> bool {
+    !identifier.strict && author.labels().next_back() == identifier.domain.labels().next_back()
 }
 
 /// How bad a verdict is, for messages with several authors: the worst one counts (RFC 9989 §11.5).

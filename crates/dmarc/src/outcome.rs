@@ -1,7 +1,9 @@
 //! What DMARC says of a message, and why.
 
+use std::sync::Arc;
+
 use gatepost_dns::{LookupError, Question};
-use gatepost_results::{Explain, Outline, ResInfo};
+use gatepost_results::{Explain, Outline, Phrase, ResInfo, Text};
 use gatepost_syntax::{AuthorError, Domain};
 use thiserror::Error;
 
@@ -31,6 +33,28 @@ pub(crate) struct Identifier<'a> {
 }
 
 impl Identifiers {
+    /// Notes the result of SPF for the MAIL FROM domain: what is neither `pass` nor `temperror` counts for nothing.
+    #[must_use]
+    pub fn with_spf(mut self, domain: &Domain, result: &str) -> Self {
+        match result {
+            "pass" => self.spf = Some(domain.clone()),
+            "temperror" => self.spf_undecided = Some(domain.clone()),
+            _ => {}
+        }
+        self
+    }
+
+    /// Notes the result of one DKIM signature of a domain, likewise.
+    #[must_use]
+    pub fn with_dkim(mut self, domain: &Domain, result: &str) -> Self {
+        match result {
+            "pass" => self.dkim.push(domain.clone()),
+            "temperror" => self.dkim_undecided.push(domain.clone()),
+            _ => {}
+        }
+        self
+    }
+
     /// All identifiers, those that passed first.
     pub(crate) fn compared<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = Identifier<'a>> {
         let spf = |domain, passed| Identifier { method: "spf", domain, strict: record.strict_spf, passed };
@@ -125,7 +149,7 @@ pub enum Step {
         /// The question.
         question: Question,
         /// The one record that was found, if one was.
-        found: Result<Option<String>, LookupError>,
+        found: Result<Option<Arc<Record>>, LookupError>,
     },
     /// A walk told an organizational domain.
     Walked {
@@ -136,6 +160,13 @@ pub enum Step {
     },
     /// Whether the author domain exists, where that mattered.
     Exists(bool),
+    /// The result for one of several author domains, of which the worst counts.
+    Judged {
+        /// The author domain.
+        author: Domain,
+        /// Its result.
+        verdict: Verdict,
+    },
     /// An identifier was compared with the author domain.
     Compared {
         /// `spf` or `dkim`.
@@ -166,6 +197,10 @@ pub struct Outcome {
     pub disposition: Request,
     /// Where the policy record was found.
     pub policy_domain: Option<Domain>,
+    /// The policy record.
+    pub record: Option<Arc<Record>>,
+    /// The tag of the record that says what is requested: `p`, `sp` or `np`.
+    pub deciding: Option<&'static str>,
     /// The organizational domain of the author domain.
     pub org_domain: Option<Domain>,
     /// Which identifiers are aligned.
@@ -183,6 +218,8 @@ impl Outcome {
             effective: Request::None,
             disposition: Request::None,
             policy_domain: None,
+            record: None,
+            deciding: None,
             org_domain: None,
             aligned: Aligned::default(),
             trail: Vec::new(),
@@ -210,22 +247,31 @@ impl Explain for Outcome {
         let author = self.author.as_ref().map_or("?", Domain::as_str);
         let root = Outline::new(format!("dmarc={} header.from={author}", self.verdict.word()));
         let root = root.children(self.trail.iter().map(Step::outline));
-        let conclusion = match (&self.verdict, self.requested) {
-            (Verdict::PermError(error), _) => Outline::new(error.to_string()).cite(9989, "5.3.1"),
-            (Verdict::TempError, _) => {
-                Outline::new("a look-up failed for now: the policy is not applied").cite(9989, "5.3.6")
-            }
-            (_, Some(request)) => Outline::new(format!(
-                "policy of {}: requested {}, effective {}, disposition here {}",
-                self.policy_domain.as_ref().map_or("?", Domain::as_str),
-                request.word(),
-                self.effective.word(),
-                self.disposition.word()
-            ))
-            .cite(9989, "4.10.1"),
-            (_, None) => Outline::new("no policy record").cite(9989, "4.10.1"),
-        };
-        root.child(conclusion)
+        match (&self.verdict, self.requested) {
+            (Verdict::PermError(error), _) => root.child(Outline::reason(error).cite(9989, "5.3.1")),
+            (Verdict::TempError, _) => root.child(Outline::from(Phrase::NotApplied).cite(9989, "5.3.6")),
+            (_, Some(request)) => root.child(self.policy(request)),
+            (_, None) => root.child(Outline::from(Phrase::NoPolicy).cite(9989, "4.10.1")),
+        }
+    }
+}
+
+impl Outcome {
+    /// The policy, and the tag that says it.
+    fn policy(&self, request: Request) -> Outline {
+        let domain = self.policy_domain.as_ref().map_or("?", Domain::as_str);
+        let facts = [domain, request.word(), self.effective.word(), self.disposition.word()];
+        let mut outline = Outline::from(Phrase::Policy.with(facts)).cite(9989, "4.10.1");
+        if let (Some(record), Some(tag)) = (&self.record, self.deciding) {
+            outline = match record.span(tag) {
+                Some(span) => outline.excerpt(record.as_str(), span),
+                None => outline,
+            };
+        }
+        if self.effective != request {
+            outline = outline.child(Outline::from(Phrase::Testing).cite(9989, "4.7"));
+        }
+        outline
     }
 }
 
@@ -233,24 +279,34 @@ impl Step {
     fn outline(&self) -> Outline {
         match self {
             Step::Asked { question, found: Ok(Some(record)) } => {
-                Outline::new(format!("{question} → \"{record}\"")).cite(9989, "4.10")
+                Outline::new(format!("{question} → \"{}\"", record.as_str())).cite(9989, "4.10")
             }
             Step::Asked { question, found: Ok(None) } => {
-                Outline::new(format!("{question} → no record")).cite(9989, "4.10")
+                Outline::from(Phrase::NoRecord.with([&question.to_string()])).cite(9989, "4.10")
             }
-            Step::Asked { question, found: Err(error) } => Outline::new(format!("{question} → {error}")),
+            Step::Asked { question, found: Err(error) } => {
+                Phrase::AnswerFailed.of([Text::fact(question.to_string()), Text::reason(error)]).into()
+            }
             Step::Walked { from, org_domain } => {
-                Outline::new(format!("organizational domain of {from}: {org_domain}")).cite(9989, "4.10.2")
+                Outline::from(Phrase::OrgDomain.with([from.as_str(), org_domain.as_str()])).cite(9989, "4.10.2")
             }
             Step::Exists(exists) => {
-                Outline::new(if *exists { "the author domain exists" } else { "the author domain does not exist" })
-                    .cite(9989, "4.7")
+                let phrase = if *exists { Phrase::AuthorExists } else { Phrase::AuthorDoesNotExist };
+                Outline::from(phrase).cite(9989, "4.7")
+            }
+            Step::Judged { author, verdict } => {
+                Outline::from(Phrase::OneOfSeveral.with([author.as_str(), verdict.word()])).cite(9989, "11.5")
             }
             Step::Compared { method, identifier, strict, passed, aligned } => {
-                let passed = if *passed { "passed" } else { "failed for now" };
-                let mode = if *strict { "strictly" } else { "relaxed" };
-                let aligned = if *aligned { "aligned" } else { "not aligned" };
-                Outline::new(format!("{method} {passed} for {identifier}: {aligned} ({mode})")).cite(9989, "4.4")
+                let passed = if *passed { Phrase::Passed } else { Phrase::FailedForNow };
+                let aligned = match (aligned, strict) {
+                    (true, false) => Phrase::AlignedRelaxed,
+                    (true, true) => Phrase::AlignedStrict,
+                    (false, false) => Phrase::NotAlignedRelaxed,
+                    (false, true) => Phrase::NotAlignedStrict,
+                };
+                let texts = [Text::fact(method), Text::fact(identifier.as_str()), aligned.into()];
+                Outline::from(passed.of(texts)).cite(9989, "4.4")
             }
         }
     }

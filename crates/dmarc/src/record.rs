@@ -1,5 +1,7 @@
 //! DMARC records (RFC 9989 §4.7, §4.8).
 
+use std::ops::Range;
+
 use gatepost_syntax::taglist;
 use thiserror::Error;
 
@@ -70,6 +72,7 @@ pub enum Psd {
 /// A record. Syntax errors behind `v=DMARC1` leave a tag at its default (RFC 9989 §4.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    text: Box<str>,
     /// `p=`
     pub policy: Tag,
     /// `sp=`
@@ -104,13 +107,11 @@ pub enum RecordError {
     NoPolicy,
 }
 
-/// How many tags of a record are read.
-const MAX_TAGS: usize = 64;
-/// How many URIs of a tag are kept.
-const MAX_URIS: usize = 100;
+/// The tags that are read; others, pct, rf and ri among them, are ignored (RFC 9989 §4.7).
+const TAGS: [&str; 10] = ["p", "sp", "np", "adkim", "aspf", "t", "psd", "rua", "ruf", "fo"];
 
 impl Record {
-    /// Reads a record; `None` when it is not one at all (RFC 9989 §4.7: `v` first, its value case-sensitive).
+    /// Reads a record; an error when it is not one at all (RFC 9989 §4.7: `v` first, its value case-sensitive).
     pub fn parse(text: &str) -> Result<Self, RecordError> {
         let mut tags = taglist::split(text);
         match tags.next() {
@@ -118,6 +119,7 @@ impl Record {
             _ => return Err(RecordError::Version),
         }
         let mut record = Record {
+            text: text.into(),
             policy: Tag::Absent,
             subdomain_policy: Tag::Absent,
             nonexistent_policy: Tag::Absent,
@@ -129,13 +131,13 @@ impl Record {
             ruf: Vec::new(),
             failure_options: "0".to_owned(),
         };
-        let mut seen: Vec<String> = Vec::new();
-        for tag in tags.take(MAX_TAGS).flatten() {
-            let name = tag.name.to_ascii_lowercase();
+        let mut seen = [false; TAGS.len()];
+        for tag in tags.flatten() {
+            let known = TAGS.iter().zip(&mut seen).find(|(name, _)| name.eq_ignore_ascii_case(tag.name));
             // of tags that repeat the first counts
-            if !seen.contains(&name) {
-                record.set(&name, tag.value);
-                seen.push(name);
+            if let Some((name, seen @ false)) = known {
+                record.set(name, tag.value);
+                *seen = true;
             }
         }
         Ok(record)
@@ -155,29 +157,55 @@ impl Record {
             "psd" if is("n") => self.psd = Psd::No,
             "rua" => self.rua = uris(value),
             "ruf" => self.ruf = uris(value),
-            "fo" if value.split(':').all(|o| ["0", "1", "d", "s", "D", "S"].contains(&o.trim())) => {
-                self.failure_options = value.to_ascii_lowercase();
-            }
-            _ => {} // RFC 9989 §4.7: unknown tags, pct, rf and ri among them, are ignored
+            "fo" if failure_options(value) => self.failure_options = value.to_ascii_lowercase(),
+            _ => {}
         }
+    }
+
+    /// The record as it was published.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where the first tag of this name stands in the record, with its value.
+    pub fn span(&self, name: &str) -> Option<Range<usize>> {
+        let tag = taglist::split(&self.text).flatten().find(|tag| tag.name.eq_ignore_ascii_case(name))?;
+        let written = self.text.get(tag.at..tag.value_span.end)?;
+        Some(tag.at..tag.at + written.trim_end().len())
     }
 
     /// The requests of `p`, `sp` and `np` with their fallbacks; none when the record asks for no DMARC processing
     /// (RFC 9989 §4.10.1).
     pub fn requests(&self) -> Result<Requests, RecordError> {
-        let sound = matches!(self.policy, Tag::Valid(_))
-            && self.subdomain_policy != Tag::Invalid
-            && self.nonexistent_policy != Tag::Invalid;
-        if let (true, Some(own)) = (sound, self.policy.get()) {
-            let subdomain = self.subdomain_policy.get().unwrap_or(own);
-            let nonexistent = self.nonexistent_policy.get().unwrap_or(subdomain);
-            return Ok(Requests { own, subdomain, nonexistent });
+        let sound = self.subdomain_policy != Tag::Invalid && self.nonexistent_policy != Tag::Invalid;
+        match self.policy {
+            Tag::Valid(own) if sound => {
+                let subdomain = self.subdomain_policy.get().unwrap_or(own);
+                let nonexistent = self.nonexistent_policy.get().unwrap_or(subdomain);
+                Ok(Requests { own, subdomain, nonexistent })
+            }
+            _ if self.rua.is_empty() => Err(RecordError::NoPolicy),
+            _ => Ok(Requests { own: Request::None, subdomain: Request::None, nonexistent: Request::None }),
         }
-        if self.rua.is_empty() {
-            return Err(RecordError::NoPolicy);
-        }
-        Ok(Requests { own: Request::None, subdomain: Request::None, nonexistent: Request::None })
     }
+
+    /// The tag that says what is asked for a domain: the policy domain itself, or one below it that exists or does not.
+    pub(crate) fn deciding(&self, own: bool, exists: bool) -> &'static str {
+        let said = |tag: Tag| matches!(tag, Tag::Valid(_));
+        match (own, exists) {
+            (false, false) if said(self.nonexistent_policy) => "np",
+            (false, _) if said(self.subdomain_policy) => "sp",
+            _ => "p",
+        }
+    }
+}
+
+/// `dmarc-fo`: each option at most once, `0` and `1` not together (RFC 9989 §4.8).
+fn failure_options(value: &str) -> bool {
+    let options: Vec<String> = value.split(':').map(|option| option.trim().to_ascii_lowercase()).collect();
+    let count = |wanted: &str| options.iter().filter(|option| *option == wanted).count();
+    let [zero, one, dkim, spf] = ["0", "1", "d", "s"].map(count);
+    zero + one <= 1 && dkim <= 1 && spf <= 1 && zero + one + dkim + spf == options.len()
 }
 
 /// What is asked for the domain itself, for its subdomains, and for those that do not exist.
@@ -202,5 +230,5 @@ fn uris(value: &str) -> Vec<String> {
         (scheme_ok && rest_ok && mailto_ok).then(|| uri.to_owned())
     };
     let without_size = |uri: &str| uri.split('!').next().unwrap_or_default().trim().to_owned();
-    value.split(',').take(MAX_URIS).filter_map(|uri| valid(&without_size(uri))).collect()
+    value.split(',').filter_map(|uri| valid(&without_size(uri))).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,8 +10,9 @@ use gatepost_dkim::PrivateKey;
 use gatepost_results::{strip, trace};
 use gatepost_sasl::{Answer, Authenticator, Question};
 use gatepost_smtp::server::Server as Smtp;
-use gatepost_syntax::{Domain, Mailbox, ReversePath};
+use gatepost_syntax::{Domain, HeaderBlock, Mailbox, ReversePath};
 
+use crate::bundle::Bundle;
 use crate::judge::{Inbound, Judge};
 use crate::outbound::Engine;
 use crate::spool::Spool;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) message_limit: u64,
     /// Mail for other domains; `None` where it is not taken.
     pub(crate) outbound: Option<Arc<Engine>>,
+    /// Where bundles are kept, if they are.
+    pub(crate) bundles: Option<PathBuf>,
 }
 
 /// Whose key signs submitted mail.
@@ -52,6 +55,23 @@ impl Shared {
     /// Asks the users' store.
     pub(crate) async fn authenticate(&self, question: &Question) -> Answer {
         self.users.answer(question).await
+    }
+
+    /// Keeps the bundle of a judgement and the message beside it, if the operator wants that; gives the body back. That it
+    /// fails must not keep mail from being delivered.
+    pub(crate) async fn keep_bundle(&self, inbound: &Inbound, mut body: Spool) -> io::Result<Spool> {
+        let (Some(folder), Some(bundle)) = (self.bundles.clone(), inbound.bundle.clone()) else {
+            return Ok(body);
+        };
+        let headers = Arc::clone(&inbound.headers);
+        let kept = tokio::task::spawn_blocking(move || {
+            let written = write_bundle(&folder, &bundle, &headers, &mut body);
+            if let Err(error) = written {
+                tracing::error!(%error, folder = %folder.display(), "a bundle can not be kept");
+            }
+            body
+        });
+        kept.await.map_err(io::Error::other)
     }
 
     /// Stores a judged message for its recipients: our fields on top, forged ones removed, durable when this returns.
@@ -85,6 +105,16 @@ pub(crate) struct Judged {
     pub(crate) inbound: Inbound,
     pub(crate) received: String,
     pub(crate) body: Spool,
+}
+
+/// `HASH.json` and `HASH.eml`: the message as it came.
+fn write_bundle(folder: &Path, bundle: &Bundle, headers: &HeaderBlock, body: &mut Spool) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let file = |extension: &str| folder.join(format!("{}.{extension}", bundle.message_sha256));
+    std::fs::write(file("json"), bundle.to_json())?;
+    let mut message = std::fs::File::create(file("eml"))?;
+    io::copy(&mut headers.raw().chain(&b"\r\n"[..]).chain(body.reader()?), &mut message)?;
+    message.sync_all()
 }
 
 /// The Received field of a session (RFC 5321 §4.4).

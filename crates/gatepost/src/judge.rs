@@ -8,13 +8,16 @@ use gatepost_arc::Chain;
 use gatepost_dkim::Verifier;
 use gatepost_dmarc::{Identifiers, Preset, Request};
 use gatepost_dns::Resolver;
-use gatepost_results::{AuthResults, Explain, Outline, ResInfo};
+use gatepost_results::{AuthResults, Explain, Outline, Phrase, ResInfo, for_reader};
 use gatepost_spf::Query;
-use gatepost_syntax::{Defect, Fed, HeaderBlock, HeaderError, HeaderLimits, Splitter, author};
+use gatepost_syntax::{AuthorLimits, Defect, Domain, Fed, HeaderBlock, HeaderError, HeaderLimits, Splitter, author};
 use thiserror::Error;
 
+use crate::bundle::{Bundle, Recording};
+use crate::sealers::{Overruled, overruled};
+
 /// What is known of a message besides its octets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The client's address.
     pub ip: IpAddr,
@@ -32,6 +35,8 @@ pub struct Envelope {
 pub struct Limits {
     /// Of the header section.
     pub headers: HeaderLimits,
+    /// Of the From field.
+    pub authors: AuthorLimits,
     /// Of SPF.
     pub spf: gatepost_spf::Limits,
     /// Of DKIM.
@@ -46,9 +51,11 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Judge {
     resolver: Arc<dyn Resolver>,
-    authserv_id: String,
-    preset: Preset,
-    limits: Limits,
+    pub(crate) authserv_id: String,
+    pub(crate) preset: Preset,
+    pub(crate) sealers: Vec<Domain>,
+    pub(crate) limits: Limits,
+    bundles: bool,
 }
 
 impl std::fmt::Debug for Judge {
@@ -75,13 +82,34 @@ pub enum JudgeError {
 impl Judge {
     /// A judge who calls himself `authserv_id` (RFC 8601 §2.5).
     pub fn new(resolver: Arc<dyn Resolver>, authserv_id: &str) -> Self {
-        Judge { resolver, authserv_id: authserv_id.to_owned(), preset: Preset::Record, limits: Limits::default() }
+        Judge {
+            resolver,
+            authserv_id: authserv_id.to_owned(),
+            preset: Preset::Record,
+            sealers: Vec::new(),
+            limits: Limits::default(),
+            bundles: false,
+        }
     }
 
     /// What is made of DMARC requests; [`Preset::Record`] by default.
     #[must_use]
     pub fn preset(mut self, preset: Preset) -> Self {
         self.preset = preset;
+        self
+    }
+
+    /// Whose ARC seals may keep a DMARC policy from being applied, see [`Overruled`]; nobody's by default.
+    #[must_use]
+    pub fn trusted_sealers(mut self, sealers: Vec<Domain>) -> Self {
+        self.sealers = sealers;
+        self
+    }
+
+    /// Keeps all that a judgement depends on with it, see [`Inbound::bundle`].
+    #[must_use]
+    pub fn bundles(mut self) -> Self {
+        self.bundles = true;
         self
     }
 
@@ -99,6 +127,7 @@ impl Judge {
             verifier: None,
             chain: None,
             headers: None,
+            recording: self.bundles.then(|| Recording::new(Arc::clone(&self.resolver))),
             limits: self.limits.clone(),
         }
     }
@@ -119,7 +148,8 @@ impl Judge {
         if let Some(defect) = headers.defect() {
             return Err(JudgeError::Malformed(defect));
         }
-        let dns = &*self.resolver;
+        let recording = judging.recording;
+        let dns: &dyn Resolver = recording.as_ref().map_or(&*self.resolver, |recording| &recording.resolver);
         let spf_query = Query::mail_from(envelope.ip, &envelope.mail_from, &envelope.helo)
             .receiver(&self.authserv_id)
             .at(envelope.now);
@@ -129,16 +159,37 @@ impl Judge {
         let finished = verifier.finish();
         let dkim = finished.results(dns, envelope.now).await;
         let arc = chain.results(finished.body_digests(), dns, envelope.now).await;
-        let authors = author::authors(&headers);
-        let passed = Identifiers {
-            spf: spf.passed().cloned(),
-            dkim: dkim.passed(),
-            spf_undecided: spf.undecided().cloned(),
-            dkim_undecided: dkim.undecided(),
-        };
+        let authors = author::authors_within(&headers, &self.limits.authors);
+        let passed = identifiers(&spf, &dkim);
         let dmarc = gatepost_dmarc::check(dns, &authors, &passed, &self.limits.dmarc, self.preset).await;
+        let overruled = overruled(&headers, &arc, &dmarc, &self.sealers);
         let (authserv_id, client) = (self.authserv_id.clone(), envelope.ip);
-        Ok(Inbound { authserv_id, client, auth: None, helo, spf, received_spf, dkim, arc, dmarc, headers })
+        let mut inbound = Inbound {
+            authserv_id,
+            client,
+            auth: None,
+            helo,
+            spf,
+            received_spf,
+            dkim,
+            arc,
+            dmarc,
+            overruled,
+            bundle: None,
+            headers,
+        };
+        inbound.bundle = recording.map(|recording| Box::new(recording.finish(self, envelope, &inbound)));
+        Ok(inbound)
+    }
+}
+
+/// What SPF and DKIM give DMARC to compare with the author: the one place where they meet.
+pub fn identifiers(spf: &gatepost_spf::Outcome, dkim: &gatepost_dkim::Outcome) -> Identifiers {
+    Identifiers {
+        spf: spf.passed().cloned(),
+        dkim: dkim.passed(),
+        spf_undecided: spf.undecided().cloned(),
+        dkim_undecided: dkim.undecided(),
     }
 }
 
@@ -148,6 +199,7 @@ pub struct Judging {
     headers: Option<Arc<HeaderBlock>>,
     verifier: Option<Verifier>,
     chain: Option<Chain>,
+    recording: Option<Recording>,
     limits: Limits,
 }
 
@@ -160,6 +212,9 @@ impl std::fmt::Debug for Judging {
 impl Judging {
     /// Takes the next octets; returns those that belong to the body.
     pub fn feed<'c>(&mut self, chunk: &'c [u8]) -> Result<&'c [u8], JudgeError> {
+        if let Some(recording) = &mut self.recording {
+            recording.octets(chunk);
+        }
         let mut body = chunk;
         if let Some(splitter) = &mut self.splitter {
             match splitter.feed(chunk)? {
@@ -209,6 +264,10 @@ pub struct Inbound {
     pub arc: gatepost_arc::Outcome,
     /// DMARC of the author domain.
     pub dmarc: gatepost_dmarc::Outcome,
+    /// Why the policy of the author domain is not applied although DMARC failed, if it is not.
+    pub overruled: Option<Overruled>,
+    /// All that the judgement depends on, if the judge was told to keep it: see [`Judge::bundles`].
+    pub bundle: Option<Box<Bundle>>,
     /// The header section as it came.
     pub headers: Arc<HeaderBlock>,
 }
@@ -221,20 +280,30 @@ impl Inbound {
         self
     }
 
-    /// What DMARC asks to be done under the judge's preset.
+    /// What is to be done under the judge's preset: as DMARC asks, unless a trusted sealer overrules it.
     pub fn disposition(&self) -> Request {
-        self.dmarc.disposition
+        if self.overruled.is_some() { Request::None } else { self.dmarc.disposition }
     }
 
     /// The results to record.
     pub fn results(&self) -> AuthResults {
+        let dmarc = self.dmarc.res_info();
+        let dmarc = match &self.overruled {
+            Some(overruled) => dmarc.comment(overruled.to_string()),
+            None => dmarc,
+        };
         AuthResults::new(&self.authserv_id)
             .with_all(self.auth.clone())
             .with(self.spf.res_info())
             .with(self.helo.res_info())
             .with_all(self.dkim.res_infos())
             .with(self.arc.res_info(Some(self.client)))
-            .with(self.dmarc.res_info())
+            .with(dmarc)
+    }
+
+    /// Why the message says pass or fail, in plain words for its reader.
+    pub fn for_reader(&self) -> Outline {
+        for_reader(&[self.results()])
     }
 
     /// The Received-SPF field with its CRLF.
@@ -247,12 +316,15 @@ impl Explain for Inbound {
     fn explain(&self) -> Outline {
         let (spf, dmarc) = (self.spf.verdict.word(), self.dmarc.verdict.word());
         let line = format!("spf={spf} dkim={} arc={} dmarc={dmarc}", self.dkim.word(), self.arc.word());
+        let overruled = self.overruled.as_ref().map(|Overruled { sealer, instance }| {
+            Phrase::SealerTrusted.with([sealer.as_str(), &format!("i={instance}")]).into()
+        });
         Outline::new(line).children([
             self.helo.explain(),
             self.spf.explain(),
             self.dkim.explain(),
             self.arc.explain(),
-            self.dmarc.explain(),
+            self.dmarc.explain().children(overruled),
         ])
     }
 }

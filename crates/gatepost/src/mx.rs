@@ -92,7 +92,10 @@ impl Mx {
             Ok(inbound) => inbound,
             Err(error) => return endpoint.refuse(&refusal(&error)),
         };
-        tracing::info!(peer = %self.peer, from = %self.from, verdict = %inbound.explain().line, "judged");
+        tracing::info!(peer = %self.peer, from = %self.from, verdict = %inbound.explain().line(), "judged");
+        let Ok(body) = self.shared.keep_bundle(&inbound, arriving.body).await else {
+            return endpoint.refuse(&Reply::transient(451, "4.3.0", "local error, try again later"));
+        };
         // RFC 5322 §3.6: a message whose author can not be told is refused whatever the policy: readers may show anybody
         if let gatepost_dmarc::Verdict::PermError(error) = &inbound.dmarc.verdict {
             return endpoint.refuse(&Reply::permanent(550, "5.6.0", &error.to_string()));
@@ -108,7 +111,7 @@ impl Mx {
         };
         let recipients = std::mem::take(&mut self.recipients);
         let received = received(endpoint, &self.shared.hostname, self.peer, &recipients, now);
-        let judged = Judged { inbound, received, body: arriving.body };
+        let judged = Judged { inbound, received, body };
         match self.shared.deliver(judged, &self.from, recipients, folder).await {
             Ok(()) => endpoint.accept(),
             Err(error) => {

@@ -116,6 +116,8 @@ pub struct Server {
     store: Option<Arc<dyn MailStore>>,
     spool: PathBuf,
     policy: Policy,
+    sealers: Vec<Domain>,
+    bundles: Option<PathBuf>,
     signer: Option<SigningIdentity>,
     relay: Option<Relay>,
     limits: Limits,
@@ -139,6 +141,8 @@ impl Server {
             store: None,
             spool: std::env::temp_dir(),
             policy: Policy::default(),
+            sealers: Vec::new(),
+            bundles: None,
             signer: None,
             relay: None,
             limits: Limits::default(),
@@ -185,6 +189,20 @@ impl Server {
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Whose ARC seals may keep that policy from being applied, such as those of mailing lists; nobody's by default.
+    #[must_use]
+    pub fn trusted_sealers(mut self, sealers: Vec<Domain>) -> Self {
+        self.sealers = sealers;
+        self
+    }
+
+    /// Keeps every message that comes and all that its judgement depends on in this folder, to be replayed.
+    #[must_use]
+    pub fn bundles(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.bundles = Some(folder.into());
         self
     }
 
@@ -239,8 +257,10 @@ impl Server {
         let resolver = self.resolver.ok_or(Error::Missing("a resolver"))?;
         let judge = Judge::new(Arc::clone(&resolver), hostname.as_str());
         let engine = self.relay.map(|relay| Engine::open(relay, hostname.clone(), resolver)).transpose()?;
+        let judge = judge.preset(self.policy.preset()).trusted_sealers(self.sealers);
         let shared = Arc::new(Shared {
-            judge: judge.preset(self.policy.preset()),
+            judge: if self.bundles.is_some() { judge.bundles() } else { judge },
+            bundles: self.bundles,
             users: self.users.ok_or(Error::Missing("users"))?,
             store: self.store.ok_or(Error::Missing("a store"))?,
             spool: self.spool,

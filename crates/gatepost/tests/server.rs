@@ -160,7 +160,7 @@ async fn one_call_judges_a_message() {
         now: std::time::SystemTime::now(),
     };
     let inbound = judge.message(&envelope, b"From: a@home.test\r\n\r\nhi\r\n").await.unwrap();
-    assert_eq!(inbound.explain().line, "spf=pass dkim=none arc=none dmarc=none");
+    assert_eq!(inbound.explain().line(), "spf=pass dkim=none arc=none dmarc=none");
     for malformed in [&b"From: a@home.test\rFrom: b@bank.test\r\n\r\n"[..], b" x\r\n\r\n", b"no colon\r\n\r\n"] {
         assert!(judge.message(&envelope, malformed).await.is_err());
     }

@@ -3,11 +3,17 @@
 
 pub mod authres;
 mod outline;
+mod phrase;
+mod recorded;
 mod result;
 mod strip;
+mod text;
 pub mod trace;
 
-pub use authres::{AuthResults, Untrusted};
+pub use authres::{AuthResults, Trust, Untrusted};
 pub use outline::{Cite, Explain, Outline};
+pub use phrase::Phrase;
+pub use recorded::for_reader;
 pub use result::{Property, ResInfo};
 pub use strip::{Stripped, strip};
+pub use text::{Lang, Text};

@@ -1,6 +1,10 @@
 //! Explanations: typed first, prose last. An outline is what an outcome's trail looks like to a reader.
 
-use std::fmt::{self, Write};
+use std::fmt;
+use std::ops::Range;
+
+use crate::phrase::Phrase;
+use crate::text::{Lang, Text, push_json};
 
 /// A section of an RFC, `RFC 7208 §4.6.4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,46 +34,64 @@ pub trait Explain {
     fn explain(&self) -> Outline;
 }
 
-/// One line of an explanation, the rule behind it, and what led to it.
-///
-/// Lines are escaped when they are made: no control character of a stranger gets in.
+/// One line of an explanation, the rule behind it, and what led to it. It is put into words when it is shown, in any
+/// [`Lang`]; displayed it is English.
 ///
 /// ```
-/// use gatepost_results::Outline;
-/// let outline = Outline::new("spf=fail").child(Outline::new("-all matched").cite(7208, "5.1"));
-/// assert_eq!(outline.to_string(), "spf=fail\n└─ -all matched  [RFC 7208 §5.1]\n");
+/// use gatepost_results::{Lang, Outline, Phrase};
+/// let outline = Outline::new("spf=fail").child(Outline::from(Phrase::TermMatches.with(["-all"])).cite(7208, "5.1"));
+/// assert_eq!(outline.to_string(), "spf=fail\n└─ -all matches  [RFC 7208 §5.1]\n");
+/// assert_eq!(outline.told(Lang::Ja).to_string(), "spf=fail\n└─ -all に一致しました  [RFC 7208 §5.1]\n");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline {
-    /// The line.
-    pub line: String,
-    /// The rule behind it.
-    pub cite: Option<Cite>,
-    /// What led to it, in order.
-    pub children: Vec<Outline>,
+    text: Text,
+    cite: Option<Cite>,
+    excerpt: Option<Excerpt>,
+    children: Vec<Outline>,
+}
+
+/// The part of a record that a line is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Excerpt {
+    record: String,
+    span: Range<usize>,
+}
+
+impl From<Text> for Outline {
+    fn from(text: Text) -> Self {
+        Outline { text, cite: None, excerpt: None, children: Vec::new() }
+    }
+}
+
+impl From<Phrase> for Outline {
+    fn from(phrase: Phrase) -> Self {
+        Text::from(phrase).into()
+    }
 }
 
 impl Outline {
-    /// A line; control characters in it are escaped.
-    pub fn new(line: impl AsRef<str>) -> Self {
-        let line = line.as_ref();
-        let safe = |c: char| !c.is_control() && (c.is_ascii() || c == '→' || c == '…' || c == '§');
-        let line = if line.chars().all(safe) {
-            line.to_owned()
-        } else {
-            let mut out = String::with_capacity(line.len());
-            for c in line.chars() {
-                if safe(c) { out.push(c) } else { out.extend(c.escape_default()) }
-            }
-            out
-        };
-        Outline { line, cite: None, children: Vec::new() }
+    /// A line that is the same in every language; control characters in it are escaped.
+    pub fn new(fact: impl AsRef<str>) -> Self {
+        Text::fact(fact).into()
+    }
+
+    /// A line that says why, in the words of an error.
+    pub fn reason(error: impl ToString) -> Self {
+        Text::reason(error).into()
     }
 
     /// Names the rule.
     #[must_use]
     pub fn cite(mut self, rfc: u16, section: &'static str) -> Self {
         self.cite = Some(Cite::new(rfc, section));
+        self
+    }
+
+    /// Shows the octets of a record that the line is about.
+    #[must_use]
+    pub fn excerpt(mut self, record: impl AsRef<str>, span: Range<usize>) -> Self {
+        self.excerpt = Some(Excerpt { record: record.as_ref().to_owned(), span });
         self
     }
 
@@ -87,64 +109,111 @@ impl Outline {
         self
     }
 
-    /// The tree as JSON: `{"line":…,"cite":…,"children":[…]}`.
-    pub fn to_json(&self) -> String {
+    /// What led to it, in order.
+    pub fn branches(&self) -> &[Outline] {
+        &self.children
+    }
+
+    /// The line itself in English.
+    pub fn line(&self) -> String {
+        self.text.render(Lang::En)
+    }
+
+    /// The tree in a language, as indented text.
+    pub fn told(&self, lang: Lang) -> impl fmt::Display {
+        Told { outline: self, lang }
+    }
+
+    /// The tree as JSON: `{"line":…,"cite":…,"record":…,"span":[…],"children":[…]}`.
+    pub fn to_json(&self, lang: Lang) -> String {
         let mut out = String::new();
-        self.write_json(&mut out);
+        self.push_json(&mut out, lang);
         out
     }
 
-    fn write_json(&self, out: &mut String) {
+    fn push_json(&self, out: &mut String, lang: Lang) {
         out.push_str("{\"line\":");
-        write_json_string(out, &self.line);
+        push_json(out, &self.text.render(lang));
         if let Some(cite) = self.cite {
             out.push_str(",\"cite\":");
-            write_json_string(out, &cite.to_string());
+            push_json(out, &cite.to_string());
+        }
+        if let Some(Excerpt { record, span }) = &self.excerpt {
+            out.push_str(",\"record\":");
+            push_json(out, record);
+            out.push_str(&format!(",\"span\":[{},{}]", span.start, span.end));
         }
         out.push_str(",\"children\":[");
         for (index, child) in self.children.iter().enumerate() {
             if index > 0 {
                 out.push(',');
             }
-            child.write_json(out);
+            child.push_json(out, lang);
         }
         out.push_str("]}");
     }
-
-    fn write_tree(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
-        for (index, child) in self.children.iter().enumerate() {
-            let last = index + 1 == self.children.len();
-            write!(f, "{indent}{}", if last { "└─ " } else { "├─ " })?;
-            child.write_line(f)?;
-            child.write_tree(f, &format!("{indent}{}", if last { "   " } else { "│  " }))?;
-        }
-        Ok(())
-    }
-
-    fn write_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.cite {
-            Some(cite) => writeln!(f, "{}  [{cite}]", self.line),
-            None => writeln!(f, "{}", self.line),
-        }
-    }
-}
-
-fn write_json_string(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            // writing to a String can not fail
-            c if c.is_control() => drop(write!(out, "\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
 }
 
 impl fmt::Display for Outline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_line(f)?;
-        self.write_tree(f, "")
+        self.told(Lang::En).fmt(f)
+    }
+}
+
+struct Told<'a> {
+    outline: &'a Outline,
+    lang: Lang,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.line(f, self.outline, "")?;
+        self.tree(f, self.outline, "")
+    }
+}
+
+impl Told<'_> {
+    fn tree(&self, f: &mut fmt::Formatter<'_>, outline: &Outline, indent: &str) -> fmt::Result {
+        for (index, child) in outline.children.iter().enumerate() {
+            let (branch, below) =
+                if index + 1 == outline.children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let below = format!("{indent}{below}");
+            write!(f, "{indent}{branch}")?;
+            self.line(f, child, &below)?;
+            self.tree(f, child, &below)?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, f: &mut fmt::Formatter<'_>, outline: &Outline, below: &str) -> fmt::Result {
+        f.write_str(&outline.text.render(self.lang))?;
+        match outline.cite {
+            Some(cite) => writeln!(f, "  [{cite}]")?,
+            None => writeln!(f)?,
+        }
+        match &outline.excerpt {
+            Some(excerpt) => excerpt.write(f, below),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Columns of a record that are shown on each side of what is marked.
+const CONTEXT: usize = 48;
+
+impl Excerpt {
+    /// The record, or the part of it around the span, and carets below the span.
+    fn write(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        let part = |from: usize, to: usize| {
+            gatepost_syntax::escape(self.record.as_bytes().get(from..to.min(self.record.len())).unwrap_or_default())
+        };
+        let (start, end) = (self.span.start, self.span.end.max(self.span.start));
+        let from = start.saturating_sub(CONTEXT);
+        let to = end.saturating_add(CONTEXT).min(self.record.len());
+        let before = if from > 0 { format!("...{}", part(from, start)) } else { part(0, start) };
+        let after = if to < self.record.len() { "..." } else { "" };
+        let marked = part(start, end);
+        writeln!(f, "{indent}  {before}{marked}{}{after}", part(end, to))?;
+        writeln!(f, "{indent}  {}{}", " ".repeat(before.len()), "^".repeat(marked.len().max(1)))
     }
 }

@@ -2,7 +2,7 @@
 
 use gatepost_syntax::{Field, HeaderBlock};
 
-use crate::authres::{parse_server, same_server};
+use crate::authres::{claimed_server, same_server};
 
 /// A header section without forged results.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,11 @@ pub fn strip(headers: &HeaderBlock, own: &[&str]) -> Stripped {
 
 fn may_be_ours(field: Field<'_>, own: &[&str]) -> bool {
     // what can not be read could be read as ours by somebody else
-    let Some(text) = field.text() else { return true };
-    let Ok((server, version)) = parse_server(text) else {
-        return true;
-    };
+    let Some(Ok((server, version))) = field.text().map(claimed_server) else { return true };
     if version.is_some_and(|version| version != 1) {
         return true; // RFC 8601 §5: versions that are not supported
     }
-    // "mx.example/1" is no token with a version; older readers took it for one
+    // "mx.example/1" in quotes is no name with a version; older readers took it for one
     let server = server.split('/').next().unwrap_or_default();
     own.iter().any(|id| same_server(id, server))
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 pub use gatepost_syntax::date_time;
-use gatepost_syntax::{ReversePath, cfws, escape};
+use gatepost_syntax::{Mailbox, ReversePath, cfws, escape};
 
 /// `Return-Path: <…>` with its CRLF, added at final delivery (RFC 5321 §4.4).
 pub fn return_path(path: &ReversePath) -> String {
@@ -43,13 +43,13 @@ impl Received<'_> {
             IpAddr::V4(v4) => format!("[{v4}]"),
             IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
         };
-        let mut out = format!("Received: from {helo} ({literal})\r\n\tby {} with {}", self.by, self.with);
+        let mut out = format!("Received: from {helo} ({literal})\r\n\tby {} with {}", atom(self.by), atom(self.with));
         // writing to a String can not fail
         if let Some((version, cipher)) = self.tls {
-            let _ = write!(out, "\r\n\ttls {version} ({})", atom(cipher));
+            let _ = write!(out, "\r\n\ttls {} ({})", atom(version), atom(cipher));
         }
         let _ = write!(out, "\r\n\tid {}", atom(self.id));
-        if let Some(recipient) = self.recipient.filter(|r| r.chars().all(|c| !c.is_control())) {
+        if let Some(recipient) = self.recipient.and_then(|recipient| Mailbox::parse(recipient).ok()) {
             let _ = write!(out, "\r\n\tfor <{recipient}>");
         }
         let _ = write!(out, ";\r\n\t{}\r\n", date_time(self.time));
@@ -64,15 +64,15 @@ fn atom(text: &str) -> String {
 /// `Received-SPF` (RFC 7208 §9.1): a result, a comment, and `key=value` pairs, quoted where needed.
 pub fn received_spf(result: &str, comment: &str, pairs: &[(&str, &str)]) -> String {
     let comment: String = escape(comment).chars().map(|c| if matches!(c, '(' | ')') { '\'' } else { c }).collect();
-    let mut out = format!("Received-SPF: {result} ({comment})");
+    let mut out = format!("Received-SPF: {} ({comment})", atom(result));
     for (index, (key, value)) in pairs.iter().enumerate() {
         let separator = if index == 0 { "" } else { ";" };
-        // RFC 7208 §9.1: key-value-pair = key [CFWS] "=" ( dot-atom / quoted-string )
+        // RFC 7208 §9.1: key-value-pair = key [CFWS] "=" ( dot-atom / quoted-string ), and all of it is ASCII
         let value = match cfws::dot_atom(value) {
-            Ok((_, "")) => (*value).to_owned(),
-            _ => cfws::quote(value),
+            Ok((_, "")) if value.is_ascii() => (*value).to_owned(),
+            _ => cfws::quote(&escape(value)),
         };
-        let _ = write!(out, "{separator}\r\n\t{key}={value}");
+        let _ = write!(out, "{separator}\r\n\t{}={value}", atom(key));
     }
     out.push_str("\r\n");
     out

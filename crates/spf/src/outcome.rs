@@ -1,7 +1,7 @@
 //! What an evaluation found, and why.
 
 use gatepost_dns::{LookupError, Name, Question};
-use gatepost_results::{Cite, Explain, Outline, ResInfo, trace};
+use gatepost_results::{Cite, Explain, Outline, Phrase, ResInfo, trace};
 use gatepost_syntax::Domain;
 use thiserror::Error;
 
@@ -247,19 +247,22 @@ impl Outcome {
 impl Explain for Outcome {
     fn explain(&self) -> Outline {
         let scope = if self.scope == Scope::MailFrom { "smtp.mailfrom" } else { "smtp.helo" };
-        let domain = self.domain.as_ref().map_or("(no domain to check)", Domain::as_str);
+        let domain = self.domain.as_ref().map_or("?", Domain::as_str);
         let root = Outline::new(format!("spf={} {scope}={domain}", self.verdict.word()));
-        let mut children = self.trail.outline();
-        children.push(match &self.verdict {
-            Verdict::PermError(error) => Outline { cite: Some(error.cite()), ..Outline::new(error.to_string()) },
-            Verdict::TempError(error) => Outline::new(error.to_string()).cite(7208, "4.4"),
-            Verdict::None => Outline::new("nothing to evaluate").cite(7208, "4.3"),
-            _ => Outline::new(format!(
-                "{} terms of {} caused look-ups, {} of {} found nothing",
-                self.terms, self.limits.terms, self.voids, self.limits.voids
-            ))
-            .cite(7208, "4.6.4"),
-        });
-        root.children(children)
+        let conclusion = match &self.verdict {
+            Verdict::PermError(error) => {
+                let Cite { rfc, section } = error.cite();
+                Outline::reason(error).cite(rfc, section)
+            }
+            Verdict::TempError(error) => Outline::reason(error).cite(7208, "4.4"),
+            Verdict::None => Outline::from(Phrase::SpfNothing).cite(7208, "4.3"),
+            _ => {
+                let [terms, most_terms] = [self.terms, self.limits.terms].map(|count| count.to_string());
+                let [voids, most_voids] = [self.voids, self.limits.voids].map(|count| count.to_string());
+                let counts = Phrase::SpfCounts.with([&terms, &most_terms, &voids, &most_voids]);
+                Outline::from(counts).cite(7208, "4.6.4")
+            }
+        };
+        root.children(self.trail.outline()).child(conclusion)
     }
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::slice::Iter;
 use std::sync::Arc;
 
-use gatepost_dns::{Answer, LookupError, Name, Question, Txt};
-use gatepost_results::{Cite, Outline};
+use gatepost_dns::{Answer, Found, LookupError, Name, Question, Txt};
+use gatepost_results::{Cite, Outline, Phrase, Text};
 use gatepost_syntax::escape;
 
 use crate::record::{Mechanism, Record, read, spf_text};
@@ -57,6 +57,8 @@ pub enum Place {
 pub struct Tried<'a> {
     /// As written.
     pub text: &'a str,
+    /// The record that it stands in.
+    pub record: &'a str,
     /// Where it stands in its record, in octets.
     pub span: Range<usize>,
     /// Whether it matched.
@@ -113,6 +115,7 @@ impl Trail {
         let mut tried: Vec<Tried<'_>> = terms
             .map(|(span, section)| Tried {
                 text: text.get(span.clone()).unwrap_or_default(),
+                record: text,
                 span: span.clone(),
                 matched: false,
                 cite: Cite::new(7208, section),
@@ -162,8 +165,8 @@ impl Trail {
             }
             if step.depth() > depth {
                 let children = self.nested(steps, depth + 1);
-                match lines.last_mut() {
-                    Some(last) => last.children.extend(children),
+                match lines.pop() {
+                    Some(last) => lines.push(last.children(children)),
                     None => lines.extend(children),
                 }
                 continue;
@@ -176,30 +179,40 @@ impl Trail {
 
     fn lines(&self, index: usize, step: &Step, lines: &mut Vec<Outline>) {
         match step {
-            Step::Asked { question, answer: Ok(answer), .. } => {
-                lines.push(Outline::new(format!("{question} → {answer}")));
+            Step::Asked { question, answer, .. } => {
+                lines.push(answered(&question.to_string(), answer));
                 if let Some(text) = self.text(index) {
-                    lines.push(Outline::new(format!("{}: \"{}\"", question.name, shown(text))).cite(7208, "4.5"));
+                    let record = Phrase::SpfRecord.with([question.name.as_str(), &shown(text)]);
+                    lines.push(Outline::from(record).cite(7208, "4.5"));
                 }
             }
-            Step::Asked { question, answer: Err(error), .. } => {
-                lines.push(Outline::new(format!("{question} → {error}")));
-            }
             Step::Terms { .. } => {
-                lines.extend(self.tried(step).into_iter().map(|Tried { text, span, matched, cite }| {
-                    let matched = if matched { "matches" } else { "does not match" };
-                    let line = format!("{} (octets {}-{}) {matched}", escape(text), span.start, span.end);
-                    Outline { cite: Some(cite), ..Outline::new(line) }
+                lines.extend(self.tried(step).into_iter().map(|Tried { text, record, span, matched, cite }| {
+                    let phrase = if matched { Phrase::TermMatches } else { Phrase::TermDoesNotMatch };
+                    let line = Outline::from(phrase.with([text])).cite(cite.rfc, cite.section);
+                    if matched { line.excerpt(record, span) } else { line }
                 }))
             }
         }
     }
 }
 
+fn answered(question: &str, answer: &Result<Answer, LookupError>) -> Outline {
+    let text = match answer {
+        Err(error) => Phrase::AnswerFailed.of([Text::fact(question), Text::reason(error)]),
+        Ok(answer) => match &answer.found {
+            Found::Records(records) => Phrase::AnswerRecords.with([question, &records.len().to_string()]),
+            Found::NoData => Phrase::AnswerNoData.with([question]),
+            Found::NxDomain => Phrase::AnswerNoName.with([question]),
+        },
+    };
+    text.into()
+}
+
 /// A record for readers: of a bomb the front is enough.
 fn shown(text: &Txt) -> String {
     match text.as_bytes().get(..SHOWN) {
-        Some(front) => escape(front) + "…",
+        Some(front) => escape(front) + "...",
         None => escape(text.as_bytes()),
     }
 }

@@ -12,8 +12,21 @@ use crate::header::HeaderBlock;
 use crate::mailbox::{Host, Mailbox, MailboxError};
 use crate::path::without_route;
 
-/// How many addresses a From field may have.
-pub const MAX_AUTHORS: usize = 50;
+/// Bounds of reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuthorLimits {
+    /// How many addresses a From field may have (default 50; RFC 5322 §3.6.2 has no bound).
+    pub authors: usize,
+    /// How deep comments may nest (default 32; RFC 5322 §3.2.2 has no bound).
+    pub comment_depth: usize,
+}
+
+impl Default for AuthorLimits {
+    fn default() -> Self {
+        AuthorLimits { authors: 50, comment_depth: cfws::COMMENT_DEPTH }
+    }
+}
 
 /// The authors of a message: at least one mailbox with a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,9 +84,12 @@ pub enum AuthorError {
     /// The domain of an author is an address literal, which no policy covers.
     #[error("an author at an address literal")]
     Literal,
-    /// More than [`MAX_AUTHORS`] addresses.
-    #[error("more than {MAX_AUTHORS} authors")]
-    Many,
+    /// More addresses than [`AuthorLimits::authors`].
+    #[error("more than {limit} authors")]
+    Many {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// Reads the authors from a header section.
@@ -84,6 +100,11 @@ pub enum AuthorError {
 /// assert_eq!(authors(&headers).unwrap().domains()[0].as_str(), "example.org");
 /// ```
 pub fn authors(headers: &HeaderBlock) -> Result<Authors, AuthorError> {
+    authors_within(headers, &AuthorLimits::default())
+}
+
+/// Reads the authors within other bounds.
+pub fn authors_within(headers: &HeaderBlock, limits: &AuthorLimits) -> Result<Authors, AuthorError> {
     if let Some(defect) = headers.defect() {
         return Err(AuthorError::Header(defect));
     }
@@ -95,12 +116,16 @@ pub fn authors(headers: &HeaderBlock) -> Result<Authors, AuthorError> {
     if further > 0 {
         return Err(AuthorError::SeveralFrom { count: further + 1 });
     }
-    parse(field.text().ok_or(AuthorError::NotUtf8)?)
+    parse_within(field.text().ok_or(AuthorError::NotUtf8)?, limits)
 }
 
 /// Reads the body of a From field.
 pub fn parse(text: &str) -> Result<Authors, AuthorError> {
-    let mut reader = Reader { text, rest: text, mailboxes: Vec::new() };
+    parse_within(text, &AuthorLimits::default())
+}
+
+fn parse_within(text: &str, limits: &AuthorLimits) -> Result<Authors, AuthorError> {
+    let mut reader = Reader { text, rest: text, limits, mailboxes: Vec::new() };
     reader.address_list()?;
     let mailboxes = reader.mailboxes;
     if mailboxes.is_empty() {
@@ -121,6 +146,7 @@ pub fn parse(text: &str) -> Result<Authors, AuthorError> {
 struct Reader<'a> {
     text: &'a str,
     rest: &'a str,
+    limits: &'a AuthorLimits,
     mailboxes: Vec<Mailbox>,
 }
 
@@ -130,7 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     fn skip(&mut self) -> Result<(), AuthorError> {
-        self.rest = cfws::skip(self.rest).map_err(|_: CfwsError| self.malformed())?;
+        self.rest = cfws::skip_within(self.rest, self.limits.comment_depth).map_err(|_: CfwsError| self.malformed())?;
         Ok(())
     }
 
@@ -161,8 +187,8 @@ impl<'a> Reader<'a> {
 
     /// `address = name-addr / addr-spec / group`.
     fn address(&mut self, group_allowed: bool) -> Result<(), AuthorError> {
-        if self.mailboxes.len() == MAX_AUTHORS {
-            return Err(AuthorError::Many);
+        if self.mailboxes.len() == self.limits.authors {
+            return Err(AuthorError::Many { limit: self.limits.authors });
         }
         self.skip()?;
         let begin = self.rest;

@@ -1,9 +1,9 @@
 //! White space, comments and quoted strings (RFC 5322 §3.2), as functions that take a text and return what they read and
-//! the rest. All are iterative; comments nest at most [`COMMENT_DEPTH`] deep.
+//! the rest. All are iterative.
 
 use thiserror::Error;
 
-/// How deep comments may nest.
+/// How deep comments may nest where the caller has no bound of his own.
 pub const COMMENT_DEPTH: usize = 32;
 
 /// What was expected and not found.
@@ -13,7 +13,7 @@ pub enum CfwsError {
     /// A comment without its closing parenthesis.
     #[error("an unclosed comment")]
     UnclosedComment,
-    /// Comments nested more than [`COMMENT_DEPTH`] deep.
+    /// Comments nested deeper than the limit.
     #[error("comments nested too deep")]
     DeepComment,
     /// A quoted string without its closing quote.
@@ -27,15 +27,20 @@ pub enum CfwsError {
     Expected(&'static str),
 }
 
-/// Skips `[CFWS]` and returns the rest (RFC 5322 §3.2.2).
+/// Skips `[CFWS]` and returns the rest (RFC 5322 §3.2.2). Comments may nest [`COMMENT_DEPTH`] deep.
 pub fn skip(text: &str) -> Result<&str, CfwsError> {
+    skip_within(text, COMMENT_DEPTH)
+}
+
+/// Skips `[CFWS]` with comments that nest at most `depth` deep.
+pub fn skip_within(text: &str, depth: usize) -> Result<&str, CfwsError> {
     let mut rest = text;
     loop {
         rest = rest.trim_start_matches(is_fws);
         if !rest.starts_with('(') {
             return Ok(rest);
         }
-        rest = comment(rest)?;
+        rest = comment(rest, depth)?;
     }
 }
 
@@ -44,7 +49,7 @@ fn is_fws(c: char) -> bool {
 }
 
 /// Skips one comment that begins here.
-fn comment(text: &str) -> Result<&str, CfwsError> {
+fn comment(text: &str, limit: usize) -> Result<&str, CfwsError> {
     let mut depth = 0usize;
     let mut characters = text.char_indices();
     while let Some((at, c)) = characters.next() {
@@ -52,7 +57,7 @@ fn comment(text: &str) -> Result<&str, CfwsError> {
             '\\' => {
                 characters.next();
             }
-            '(' if depth == COMMENT_DEPTH => return Err(CfwsError::DeepComment),
+            '(' if depth == limit => return Err(CfwsError::DeepComment),
             '(' => depth += 1,
             ')' => {
                 depth -= 1; // the first character is an opening one

@@ -12,7 +12,7 @@ mod mailbox;
 mod path;
 pub mod taglist;
 
-pub use author::{AuthorError, Authors};
+pub use author::{AuthorError, AuthorLimits, Authors};
 pub use date::date_time;
 pub use domain::{Domain, DomainError};
 pub use escape::escape;

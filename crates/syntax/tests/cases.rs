@@ -74,9 +74,9 @@ fn hostile_authors_end() {
     assert!(malformed(&"a ".repeat(many)));
     assert!(malformed(&"a(b)".repeat(many)));
     assert!(malformed(&"a:".repeat(many)));
-    assert_eq!(author::parse(&"a@b.example,".repeat(many)), Err(AuthorError::Many));
+    assert_eq!(author::parse(&"a@b.example,".repeat(many)), Err(AuthorError::Many { limit: 50 }));
     assert_eq!(author::parse(&format!("{}b:;", "a:;,".repeat(many))), Err(AuthorError::NoAddress));
-    let fits = vec!["a@b.example"; author::MAX_AUTHORS].join(",");
-    assert_eq!(author::parse(&fits).unwrap().mailboxes().len(), author::MAX_AUTHORS);
-    assert_eq!(author::parse(&format!("{fits},a@b.example")), Err(AuthorError::Many));
+    let fits = ["a@b.example"; 50].join(",");
+    assert_eq!(author::parse(&fits).unwrap().mailboxes().len(), 50);
+    assert_eq!(author::parse(&format!("{fits},a@b.example")), Err(AuthorError::Many { limit: 50 }));
 }
