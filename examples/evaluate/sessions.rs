@@ -142,10 +142,6 @@ pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
                 server.message(maildrop.get(index).map(Vec::as_slice).unwrap_or_default());
                 server.end();
             }
-            Step::Event(pop3::Event::Top(index, lines)) => {
-                server.message(gatepost_pop3::top(maildrop.get(index).map(Vec::as_slice).unwrap_or_default(), lines));
-                server.end();
-            }
             Step::Event(pop3::Event::Commit(indices)) => {
                 deleted = indices.iter().map(|index| index + 1).collect();
                 server.committed(true);

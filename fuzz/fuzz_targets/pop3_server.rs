@@ -16,7 +16,12 @@ fn run(input: &[u8], chunk: usize) -> Vec<u8> {
                 assert!(input.to_ascii_uppercase().windows(4).any(|window| window == b"QUIT"));
                 server.committed(true);
             }
-            Step::Event(_) => server.end(),
+            Step::Event(_) => {
+                for piece in "A: ö\r\n\r\n.b\r\nc\r\n".as_bytes().chunks(5) {
+                    server.message(piece);
+                }
+                server.end();
+            }
             Step::Read(_) => match chunks.next() {
                 Some(chunk) => server.feed(chunk),
                 None => return said,

@@ -1,49 +1,27 @@
 //! Sessions of users who fetch their mail.
 
+mod ahead;
+
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gatepost_pop3::server::{Event, OpenError, Server as Pop3};
-use gatepost_pop3::top;
+use gatepost_sasl::Identity;
 
 use crate::delivery::Shared;
 use crate::drive::Handler;
-use crate::store::Maildrop;
+use crate::store::{MailStore, Maildrop};
+use ahead::Ahead;
 
 /// One session's work.
 pub(crate) struct Pop {
     shared: Arc<Shared>,
-    maildrop: Option<Arc<Mutex<Box<dyn Maildrop>>>>,
+    maildrop: Option<Ahead>,
 }
 
 impl Pop {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Pop { shared, maildrop: None }
-    }
-
-    /// Does something with the maildrop where blocking is fine.
-    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut dyn Maildrop) -> T + Send + 'static) -> Option<T> {
-        let maildrop = Arc::clone(self.maildrop.as_ref()?);
-        let task =
-            tokio::task::spawn_blocking(move || work(&mut **maildrop.lock().unwrap_or_else(PoisonError::into_inner)));
-        task.await.ok()
-    }
-
-    async fn send(&self, endpoint: &mut Pop3, index: usize, lines: Option<u64>) {
-        match self.with(move |maildrop| maildrop.read(index)).await {
-            Some(Ok(message)) => {
-                endpoint.message(match lines {
-                    Some(lines) => top(&message, lines),
-                    None => &message,
-                });
-                endpoint.end();
-            }
-            Some(Err(error)) => {
-                tracing::error!(%error, "a message can not be read");
-                endpoint.unreadable();
-            }
-            None => endpoint.unreadable(),
-        }
     }
 }
 
@@ -54,26 +32,31 @@ impl Handler<Pop3> for Pop {
                 let answer = self.shared.authenticate(&question).await;
                 endpoint.answer(answer);
             }
-            Event::Open(identity) => {
-                let store = Arc::clone(&self.shared.store);
-                let opened = tokio::task::spawn_blocking(move || store.open(&identity)).await;
-                match opened.unwrap_or(Err(OpenError::Temporary)) {
-                    Ok(maildrop) => {
-                        endpoint.opened(Ok(maildrop.entries().to_vec()));
-                        self.maildrop = Some(Arc::new(Mutex::new(maildrop)));
-                    }
-                    Err(error) => endpoint.opened(Err(error)),
+            Event::Open(identity) => match open(Arc::clone(&self.shared.store), identity).await {
+                Ok(maildrop) => {
+                    endpoint.opened(Ok(maildrop.entries().to_vec()));
+                    self.maildrop = Some(Ahead::new(maildrop));
                 }
-            }
-            Event::Retrieve(index) => self.send(endpoint, index, None).await,
-            Event::Top(index, lines) => self.send(endpoint, index, Some(lines)).await,
+                Err(error) => endpoint.opened(Err(error)),
+            },
+            Event::Retrieve(index) => match &mut self.maildrop {
+                Some(maildrop) => maildrop.give(endpoint, index).await,
+                None => endpoint.unreadable(),
+            },
             Event::Commit(deleted) => {
-                let all = self.with(move |maildrop| maildrop.commit(&deleted)).await;
-                self.maildrop = None;
-                endpoint.committed(all.unwrap_or(false));
+                let all = match self.maildrop.take() {
+                    Some(maildrop) => maildrop.commit(deleted).await, // and unlocked
+                    None => false,
+                };
+                endpoint.committed(all);
             }
             _ => endpoint.unreadable(),
         }
         Ok(())
     }
+}
+
+async fn open(store: Arc<dyn MailStore>, identity: Identity) -> Result<Arc<dyn Maildrop>, OpenError> {
+    let opened = tokio::task::spawn_blocking(move || store.open(&identity)).await;
+    opened.unwrap_or(Err(OpenError::Temporary)).map(Arc::from)
 }

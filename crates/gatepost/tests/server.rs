@@ -5,11 +5,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use gatepost::store::Folder;
-use gatepost::{Envelope, Handle, Judge, MailStore, Maildir, Memory, Policy, Server, Service, Users, tls};
+use gatepost::{Envelope, Handle, Judge, Memory, Policy, Server, Service, Users, tls};
 use gatepost_arc::seal::{Payload, Sealer};
 use gatepost_dns::Zone;
 use gatepost_results::Explain;
-use gatepost_sasl::{Identity, Secret};
+use gatepost_sasl::Secret;
 use gatepost_syntax::Mailbox;
 
 const ZONE: &str = "bank.test TXT \"v=spf1 -all\"\n_dmarc.bank.test TXT \"v=DMARC1; p=reject\"\nhome.test TXT \"v=spf1 ip4:127.0.0.1 -all\"";
@@ -198,25 +198,4 @@ async fn a_chain_is_recorded_and_changes_nothing_else() {
         assert_eq!(inbound.dmarc, arrived.dmarc);
         assert_eq!(inbound.disposition(), arrived.disposition());
     }
-}
-
-#[test]
-fn a_maildir_is_locked_by_one_session_and_keeps_identifiers() {
-    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-maildir", std::process::id()));
-    let store = Maildir::open(&folder).unwrap();
-    let (bob, owner) = (Mailbox::parse("bob@example.test").unwrap(), Identity { user: "bob@example.test".into() });
-    for text in ["one\r\n", "one\r\n"] {
-        store.deliver(&bob, Folder::Inbox, &mut text.as_bytes()).unwrap();
-    }
-    std::fs::write(folder.join("example.test/bob/cur/1.foreign:2,S"), "lf\nonly\n").unwrap();
-    let mut open = store.open(&owner).unwrap();
-    assert!(store.open(&owner).is_err());
-    let entries = open.entries().to_vec();
-    assert_eq!(entries.iter().map(|entry| entry.size).collect::<Vec<_>>(), [10, 5, 5]);
-    assert_eq!(open.read(0).unwrap(), b"lf\r\nonly\r\n");
-    assert!(entries[1].uid != entries[2].uid);
-    assert!(open.commit(&[0, 2]));
-    drop(open);
-    assert_eq!(store.open(&owner).unwrap().entries(), &entries[1..2]);
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Commands (RFC 1939, RFC 2449, RFC 2595, RFC 5034), each from one whole line.
+//! Commands (RFC 1939, RFC 2449, RFC 2595, RFC 5034, RFC 6856), each from one whole line.
 
 use gatepost_sasl::Secret;
 use thiserror::Error;
@@ -13,6 +13,8 @@ pub enum Command {
     Auth { mechanism: Option<String>, initial: Option<String> },
     Stls,
     Capa,
+    Utf8,
+    Lang(Option<String>),
     Stat,
     List(Option<usize>),
     Uidl(Option<usize>),
@@ -52,6 +54,8 @@ impl Command {
             "AUTH" => auth(rest),
             "STLS" => none(Command::Stls),
             "CAPA" => none(Command::Capa),
+            "UTF8" => none(Command::Utf8),
+            "LANG" => Ok(Command::Lang(rest.map(language).transpose()?)),
             "STAT" => none(Command::Stat),
             "LIST" => Ok(Command::List(rest.map(number).transpose()?)),
             "UIDL" => Ok(Command::Uidl(rest.map(number).transpose()?)),
@@ -64,6 +68,20 @@ impl Command {
             _ => Err(CommandError::Unknown),
         }
     }
+}
+
+/// `language-range` (RFC 4647 §2.1).
+fn language(text: &str) -> Result<String, CommandError> {
+    let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|octet| octet.is_ascii_alphanumeric());
+    if text == "*" || text.split('-').all(part) { Ok(text.to_owned()) } else { Err(CommandError::Arguments) }
+}
+
+/// Whether a line is of a protocol that browsers can be made to speak to any port.
+pub(crate) fn is_http(line: &[u8]) -> bool {
+    let method = line.split(|octet| *octet == b' ').next().unwrap_or_default();
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS", "CONNECT", "DELETE", "TRACE", "PRI"]
+        .iter()
+        .any(|name| name.as_bytes() == method)
 }
 
 fn number(text: &str) -> Result<usize, CommandError> {

@@ -3,7 +3,7 @@
 
 mod command;
 pub mod server;
+mod surrogate;
 mod top;
 
 pub use command::{Command, CommandError};
-pub use top::top;

@@ -6,13 +6,16 @@
 //! ```
 
 mod authorization;
+mod capabilities;
 mod config;
+mod sending;
 mod transaction;
 
-use gatepost_sasl::{Answer, Identity, Name, Question, Rejection, ServerExchange};
-use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
+use gatepost_sasl::{Answer, Identity, Question, Rejection, ServerExchange};
+use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
-use crate::command::Command;
+use crate::command::{Command, is_http};
+use sending::Sending;
 
 pub use config::{Config, Limits};
 
@@ -31,8 +34,12 @@ pub struct Entry {
 pub enum OpenError {
     /// Another session has it (RFC 2449 §8.1.2).
     InUse,
+    /// The user logged in too short a time ago (RFC 2449 §8.1.1).
+    TooSoon,
     /// It can not be read now (RFC 3206 §4).
     Temporary,
+    /// It can not be read until somebody repairs it (RFC 3206 §5).
+    Permanent,
 }
 
 /// What the application decides or does. Each stays until it is answered. Indices are from 0.
@@ -43,10 +50,9 @@ pub enum Event {
     Auth(Question),
     /// Lock and list this user's maildrop. Answered by [`Server::opened`].
     Open(Identity),
-    /// Give a message: [`Server::message`] for its octets, then [`Server::end`], or [`Server::unreadable`] at once.
+    /// Give a message piece by piece: [`Server::message`] until all of it was given or no more is wanted, then
+    /// [`Server::end`]. The event is shown again once a piece was sent. [`Server::unreadable`] where it can not be given.
     Retrieve(usize),
-    /// Give the header section and so many lines of the body; answered likewise.
-    Top(usize, u64),
     /// Delete these messages for good and unlock. Answered by [`Server::committed`].
     Commit(Vec<usize>),
 }
@@ -77,9 +83,14 @@ pub struct Server {
     input: Input,
     output: Vec<u8>,
     pending: Option<Event>,
-    /// While a message is being given: its lines are stuffed.
-    sending: Option<DotWriter>,
+    /// While a message is being given.
+    sending: Option<Sending>,
+    /// What TOP wants of it.
+    lines: Option<u64>,
+    /// Whether the client said UTF8.
+    utf8: bool,
     tls: Option<TlsInfo>,
+    commands: u32,
     errors: u32,
     auth_failures: u32,
 }
@@ -102,7 +113,10 @@ impl Server {
             output: Vec::new(),
             pending: None,
             sending: None,
+            lines: None,
+            utf8: false,
             tls: None,
+            commands: 0,
             errors: 0,
             auth_failures: 0,
         }
@@ -154,31 +168,50 @@ impl Server {
             }
             Err(error) => {
                 self.state = State::Authorization(None);
-                self.err(if error == OpenError::InUse {
-                    "[IN-USE] the maildrop is locked"
-                } else {
-                    "[SYS/TEMP] the maildrop can not be read"
+                self.err(match error {
+                    OpenError::InUse => "[IN-USE] the maildrop is locked",
+                    OpenError::TooSoon => "[LOGIN-DELAY] too short a time since the last log-in",
+                    OpenError::Temporary => "[SYS/TEMP] the maildrop can not be read",
+                    OpenError::Permanent => "[SYS/PERM] the maildrop can not be read",
                 });
             }
         }
     }
 
-    /// Octets of the message that [`Event::Retrieve`] or [`Event::Top`] wants, with CRLF line ends.
-    pub fn message(&mut self, octets: &[u8]) {
-        if !matches!(self.pending, Some(Event::Retrieve(_) | Event::Top(..))) {
-            return;
+    /// The next octets of the message that [`Event::Retrieve`] wants, with CRLF line ends. Whether more is wanted: TOP may
+    /// have enough.
+    pub fn message(&mut self, octets: &[u8]) -> bool {
+        let Some(Event::Retrieve(index)) = self.pending else {
+            return false;
+        };
+        let mut sending = match self.sending.take() {
+            Some(sending) => sending,
+            None => {
+                self.announce(index);
+                Sending::new(self.utf8, self.lines)
+            }
+        };
+        let more = sending.write(octets, self.config.limits.header, &mut self.output);
+        self.sending = Some(sending);
+        more
+    }
+
+    fn announce(&mut self, index: usize) {
+        let size = match (&self.state, self.lines) {
+            (State::Transaction(entries), None) => entries.get(index).map(|listed| listed.entry.size),
+            _ => None,
+        };
+        match size {
+            Some(size) => self.ok(&format!("{size} octets follow")),
+            None => self.ok("the top follows"),
         }
-        if self.sending.is_none() {
-            self.ok("message follows");
-        }
-        self.sending.get_or_insert_default().write(octets, &mut self.output);
     }
 
     /// The message has ended.
     pub fn end(&mut self) {
         self.message(b"");
-        if let Some(writer) = self.sending.take() {
-            writer.finish(&mut self.output);
+        if let Some(sending) = self.sending.take() {
+            sending.finish(&mut self.output);
             self.pending = None;
         }
     }
@@ -187,7 +220,7 @@ impl Server {
     pub fn unreadable(&mut self) {
         if self.sending.take().is_some() {
             self.closed();
-        } else if matches!(self.pending, Some(Event::Retrieve(_) | Event::Top(..))) {
+        } else if matches!(self.pending, Some(Event::Retrieve(_))) {
             self.pending = None;
             self.err("[SYS/TEMP] the message can not be read");
         }
@@ -232,49 +265,35 @@ impl Server {
         }
     }
 
-    /// What is offered: nothing in clear where TLS could be had (RFC 8314 §3.3).
-    fn mechanisms(&self) -> Vec<Name> {
-        if self.config.stls && self.tls.is_none() && !self.config.sasl.plaintext_without_tls {
-            return Vec::new();
-        }
-        gatepost_sasl::offered(&self.config.sasl, self.tls.as_ref())
-    }
-
     fn line(&mut self, line: Line) {
         if let State::Authenticating(_) = self.state {
             return self.sasl_line(&line);
         }
+        let user = match &mut self.state {
+            State::Authorization(user) => user.take(),
+            _ => None,
+        };
         let Line::Whole(line) = line else {
             return self.fail("line too long or malformed");
         };
+        let stranger = !matches!(self.state, State::Transaction(_));
         match Command::parse(&line) {
             Ok(Command::Capa) => self.capabilities(),
             Ok(Command::Quit) => self.quit(),
-            Ok(command) => match self.state {
-                State::Transaction(_) => self.transaction(command),
-                _ => self.authorization(command),
-            },
-            Err(error) => self.fail(&error.to_string()),
+            Ok(command) if stranger => self.authorization(command, user),
+            Ok(command) => self.transaction(command),
+            Err(error) => {
+                self.fail(&error.to_string());
+                if stranger && is_http(&line) {
+                    self.state = State::Closed;
+                }
+            }
         }
-    }
-
-    /// RFC 2449 §5.
-    fn capabilities(&mut self) {
-        self.ok("capabilities follow");
-        let mut lines: Vec<String> =
-            ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING"].map(str::to_owned).to_vec();
-        let mechanisms = self.mechanisms();
-        if mechanisms.contains(&Name::Plain) {
-            lines.push("USER".to_owned());
+        self.commands += u32::from(stranger);
+        if self.commands > self.config.limits.commands_before_login && matches!(self.state, State::Authorization(_)) {
+            self.err("too many commands");
+            self.state = State::Closed;
         }
-        if !mechanisms.is_empty() {
-            lines.push(format!("SASL {}", Name::list(&mechanisms)));
-        }
-        if self.config.stls && self.tls.is_none() && !matches!(self.state, State::Transaction(_)) {
-            lines.push("STLS".to_owned());
-        }
-        lines.push(".".to_owned());
-        self.output.extend_from_slice((lines.join("\r\n") + "\r\n").as_bytes());
     }
 
     fn quit(&mut self) {
@@ -299,8 +318,18 @@ impl Server {
             }
             State::Authorization(_) | State::Transaction(_) | State::Authenticating(_) => {
                 let authenticating = matches!(self.state, State::Authenticating(_));
-                let limit = if authenticating { self.config.limits.auth_line } else { self.config.limits.line };
+                let limit = if authenticating {
+                    self.config.limits.auth_line
+                } else {
+                    self.config.limits.line.saturating_sub(2)
+                };
                 match self.input.line(limit) {
+                    // a TLS handshake where none is expected: it would wait for ever
+                    Line::Partial if self.input.octets().starts_with(&[0x16, 3]) => {
+                        self.err("TLS only behind STLS, or on its own port");
+                        self.state = State::Closed;
+                        true
+                    }
                     Line::Partial => false,
                     line => {
                         self.line(line);
@@ -312,9 +341,6 @@ impl Server {
         }
     }
 }
-
-/// Replies are gathered up to this many octets before they are sent.
-const GATHERED: usize = 16 << 10;
 
 impl Endpoint for Server {
     type Event = Event;
@@ -331,8 +357,11 @@ impl Endpoint for Server {
     }
 
     fn poll(&mut self) -> Step<Event> {
-        while self.pending.is_none() && self.output.len() < GATHERED && self.advance() {}
-        if !self.output.is_empty() {
+        let gathered = self.config.limits.gathered;
+        while self.pending.is_none() && self.output.len() < gathered && self.advance() {}
+        // what is sent next may go in one write with what a message adds to it
+        let adding = matches!(self.pending, Some(Event::Retrieve(_))) && self.output.len() < gathered;
+        if !self.output.is_empty() && !adding {
             return Step::Write(std::mem::take(&mut self.output).into());
         }
         match (&self.pending, &self.state) {
@@ -349,6 +378,7 @@ impl Endpoint for Server {
             self.state = State::Authorization(None);
         }
         self.pending = None;
+        self.utf8 = false;
         self.input.clear();
         self.tls = Some(tls);
     }

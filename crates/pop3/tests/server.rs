@@ -6,7 +6,8 @@ use gatepost_sasl::{Answer, Identity, Question};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use proptest::prelude::*;
 
-const MESSAGES: [&str; 2] = ["A: b\r\n\r\n.one\r\ntwo\r\n", "C: d\r\n\r\nthree"];
+const MESSAGES: [&str; 3] =
+    ["A: b\r\n\r\n.one\r\ntwo\r\n", "C: d\r\n\r\nthree", "From: ö\r\nC: d\r\nE: ö\r\n\r\nö\r\n"];
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Seen {
@@ -22,7 +23,7 @@ fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
     if tls {
         server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
     }
-    let (mut seen, mut chunks) = (Seen::default(), script.chunks(chunk));
+    let (mut seen, mut chunks, mut given) = (Seen::default(), script.chunks(chunk), 0);
     loop {
         match server.poll() {
             Step::Write(octets) => seen.replies.push_str(std::str::from_utf8(&octets).unwrap()),
@@ -38,9 +39,13 @@ fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
                 };
                 server.opened(Ok(MESSAGES.iter().enumerate().map(entry).collect()));
             }
-            Step::Event(Event::Retrieve(index) | Event::Top(index, _)) => {
-                MESSAGES[index].as_bytes().chunks(3).for_each(|piece| server.message(piece));
-                server.end();
+            Step::Event(Event::Retrieve(index)) => {
+                let piece = MESSAGES[index].as_bytes().chunks(3).nth(given).unwrap_or_default();
+                given += 1;
+                if piece.is_empty() || !server.message(piece) {
+                    server.end();
+                    given = 0;
+                }
             }
             Step::Event(Event::Commit(deleted)) => {
                 seen.deleted = Some(deleted);
@@ -72,8 +77,8 @@ fn a_session() {
     let seen = run(script.as_bytes(), usize::MAX, true);
     assert_eq!(
         seen.replies,
-        "+OK POP3 server ready\r\n+OK now PASS\r\n+OK 2 messages\r\n+OK 2 32\r\n+OK sizes follow\r\n1 19\r\n2 13\r\n.\r\n+OK 2 u1\r\n\
-         +OK message follows\r\nA: b\r\n\r\n..one\r\ntwo\r\n.\r\n+OK marked\r\n-ERR no such message\r\n+OK sizes follow\r\n2 13\r\n.\r\n\
+        "+OK POP3 server ready\r\n+OK now PASS\r\n+OK 3 messages\r\n+OK 3 61\r\n+OK sizes follow\r\n1 19\r\n2 13\r\n3 29\r\n.\r\n+OK 2 u1\r\n\
+         +OK 19 octets follow\r\nA: b\r\n\r\n..one\r\ntwo\r\n.\r\n+OK marked\r\n-ERR no such message\r\n+OK sizes follow\r\n2 13\r\n3 29\r\n.\r\n\
          +OK unmarked\r\n+OK marked\r\n+OK bye\r\n"
     );
     assert_eq!((seen.deleted, seen.closed), (Some(vec![1]), true));
@@ -104,7 +109,7 @@ fn log_ins() {
     );
     assert_eq!(
         replies("AUTH PLAIN\r\nAGFubgBwZW4gY2ls\r\nAUTH PLAIN\r\n", true),
-        ["+ ", "+OK 2 messages", "-ERR not in this state"]
+        ["+ ", "+OK 3 messages", "-ERR not in this state"]
     );
     assert!(run(b"AUTH PLAIN x\r\nAUTH PLAIN x\r\nAUTH PLAIN x\r\n", 50, true).closed);
 }
@@ -120,7 +125,7 @@ fn plaintext_behind_stls_is_never_read() {
 fn odd_numbers_are_refused() {
     for command in [
         "RETR 0",
-        "RETR 3",
+        "RETR 4",
         "RETR -1",
         "RETR 99999999999999999999",
         "TOP 1",
@@ -129,17 +134,81 @@ fn odd_numbers_are_refused() {
         "DELE",
         "RETR 1 ",
         "FOO",
+        "TOP 1 18446744073709551616",
+        "DELE 9223372036854775808",
+        "LIST 0",
+        "UIDL +1",
+        "LANG de",
+        "LANG e_n",
+        "UTF8",
+        "STLS",
+        "CAPA x",
+        "RETR  1",
     ] {
         let seen = run(format!("{LOGIN}{command}\r\n").as_bytes(), usize::MAX, true);
         assert!(seen.replies.lines().last().unwrap().starts_with("-ERR"), "{command}: {}", seen.replies);
     }
 }
 
+fn last_reply(script: &str, tls: bool) -> String {
+    run(script.as_bytes(), 9, tls).replies.rsplit_once("+OK ").unwrap().1.to_owned()
+}
+
+#[test]
+fn top_takes_what_it_is_told() {
+    for (lines, body) in [(0, ""), (1, "..one\r\n"), (2, "..one\r\ntwo\r\n"), (u64::MAX / 100, "..one\r\ntwo\r\n")] {
+        let wanted = format!("the top follows\r\nA: b\r\n\r\n{body}.\r\n");
+        assert_eq!(last_reply(&format!("{LOGIN}TOP 1 {lines}\r\n"), true), wanted);
+    }
+    assert_eq!(last_reply(&format!("{LOGIN}TOP 2 0\r\n"), true), "the top follows\r\nC: d\r\n\r\n.\r\n");
+}
+
+#[test]
+fn header_sections_are_ascii_until_the_client_says_utf8() {
+    let surrogate = last_reply(&format!("{LOGIN}TOP 3 0\r\n"), true);
+    assert!(
+        surrogate.is_ascii() && surrogate.contains("From: =?utf-8?B?w7Y=?=") && surrogate.contains("C: d"),
+        "{surrogate}"
+    );
+    assert!(!surrogate.contains("E:"), "{surrogate}");
+    let raw = last_reply(&format!("UTF8\r\n{LOGIN}RETR 3\r\n"), true);
+    assert_eq!(raw, format!("29 octets follow\r\n{}.\r\n", MESSAGES[2]));
+    assert!(run(b"UTF8\r\nSTLS\r\n", 99, false).replies.ends_with("-ERR TLS before UTF8\r\n"));
+}
+
+#[test]
+fn capabilities_are_told_in_both_states() {
+    let in_clear = last_reply("CAPA\r\n", false);
+    assert!(in_clear.contains("\r\nSTLS\r\n") && in_clear.contains("\r\nUTF8\r\n"), "{in_clear}");
+    assert!(!in_clear.contains("SASL") && !in_clear.contains("USER"), "{in_clear}");
+    for script in ["CAPA\r\n".to_owned(), format!("{LOGIN}CAPA\r\n")] {
+        let told = last_reply(&script, true);
+        for line in
+            ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "LANG", "UTF8 USER", "USER", "EXPIRE NEVER"]
+        {
+            assert!(told.contains(&format!("\r\n{line}\r\n")), "{line}: {told}");
+        }
+        assert!(told.contains("\r\nSASL SCRAM-SHA-256") && !told.contains("STLS"), "{told}");
+    }
+}
+
+#[test]
+fn what_strangers_may_do_is_bounded() {
+    assert!(run(&b"NOOP\r\n".repeat(30), 99, true).closed);
+    let capa = run(&b"CAPA\r\n".repeat(200), 99, true);
+    assert!(capa.closed && capa.replies.ends_with("-ERR too many commands\r\n"));
+    assert!(run(b"GET / HTTP/1.1\r\nHost: x\r\n", 99, false).closed);
+    assert!(run(b"\x16\x03\x01\x02\x00\x01", 99, false).closed);
+    let line = |length: usize| format!("{LOGIN}RETR 1{}\r\n", "0".repeat(length - 8));
+    assert!(run(line(255).as_bytes(), 99, true).replies.ends_with("-ERR malformed arguments\r\n"));
+    assert!(run(line(256).as_bytes(), 99, true).replies.ends_with("-ERR line too long or malformed\r\n"));
+}
+
 proptest! {
     #[test]
     fn chunks_change_nothing(lines in proptest::collection::vec(prop_oneof![
         Just("USER ann\r\n"), Just("PASS pen cil\r\n"), Just("RETR 1\r\n"), Just("TOP 2 0\r\n"), Just("DELE 1\r\n"), Just("LIST\r\n"), Just("\r"),
-        Just("AUTH PLAIN\r\n"), Just("AGFubgBwZW4gY2ls\r\n"), Just("CAPA\r\n"), Just("QUIT\r\n"), Just("*\r\n"), Just("RSET\r\n"),
+        Just("AUTH PLAIN\r\n"), Just("AGFubgBwZW4gY2ls\r\n"), Just("CAPA\r\n"), Just("QUIT\r\n"), Just("*\r\n"), Just("RSET\r\n"), Just("TOP 3 1\r\n"), Just("UTF8\r\n"), Just("RETR 3\r\n"),
     ], 0..25), chunk in 1usize..20) {
         let script = lines.concat();
         prop_assert_eq!(run(script.as_bytes(), chunk, true), run(script.as_bytes(), usize::MAX, true));

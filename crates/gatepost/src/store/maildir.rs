@@ -1,24 +1,32 @@
-//! Maildir: a file a message, readable by Dovecot, mutt and others.
+//! Maildir: a file a message, readable by Dovecot, mutt and others at the same time.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
+mod index;
+mod open;
+
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gatepost_sasl::Identity;
 use gatepost_syntax::{Mailbox, escape};
+use ring::rand::{SecureRandom, SystemRandom};
 
-use super::{Entry, Folder, MailStore, Maildrop, OpenError};
+use super::crlf::Sizes;
+use super::{Folder, MailStore, Maildrop, OpenError};
 
 /// A folder with a Maildir per user: `ROOT/domain/local-part/{tmp,new,cur}`, junk in `.Junk` below it (Maildir++).
+///
+/// A session has a maildrop alone by a lock of the operating system on `gatepost.lock`, which ends with the process; sizes of
+/// messages that other programs stored are remembered in `gatepost.index`, which may be removed at any time.
 #[derive(Clone, Debug)]
 pub struct Maildir {
     root: PathBuf,
-    /// Users whose inbox a session of this process has.
-    locked: Arc<Mutex<HashSet<String>>>,
+    /// Makes names that another process can not make, be it on another host.
+    token: Arc<str>,
 }
 
 impl Maildir {
@@ -26,10 +34,14 @@ impl Maildir {
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         fs::create_dir_all(&root)?;
-        Ok(Maildir { root, locked: Arc::default() })
+        let mut octets = [0; 8];
+        SystemRandom::new().fill(&mut octets).map_err(|_| io::Error::other("the system has no randomness"))?;
+        let token: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        Ok(Maildir { root, token: token.into() })
     }
 
-    fn folder(&self, user: &Mailbox, folder: Folder) -> PathBuf {
+    /// Where a user's folder is, for other programs that read it.
+    pub fn folder(&self, user: &Mailbox, folder: Folder) -> PathBuf {
         // no stranger's text becomes a path: what is not a plain character is percent-encoded, and dots in front
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_+=.".contains(c);
         let mut local = String::new();
@@ -47,144 +59,98 @@ impl Maildir {
             Folder::Junk => inbox.join(".Junk"),
         }
     }
+
+    /// `seconds.MmicrosecondsPpidRrandomQcounter.host`: never used twice.
+    fn unique_name(&self) -> String {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (seconds, micros, pid) = (now.as_secs(), now.subsec_micros(), std::process::id());
+        let counter = NEXT.fetch_add(1, Ordering::Relaxed);
+        format!("{seconds}.M{micros:06}P{pid}R{}Q{counter}.gatepost", self.token)
+    }
 }
 
 impl MailStore for Maildir {
     fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()> {
         let maildir = self.folder(to, folder);
-        for part in ["tmp", "new", "cur"] {
-            fs::create_dir_all(maildir.join(part))?;
-        }
-        let unique = unique_name();
+        prepare(&maildir, folder)?;
+        let unique = self.unique_name();
         let temporary = maildir.join("tmp").join(&unique);
-        let written = write_durably(&temporary, message);
-        let size = match written {
-            Ok(size) => size,
-            Err(error) => {
-                let _ = fs::remove_file(&temporary); // the error that counts is the first one
-                return Err(error);
-            }
-        };
-        // S= and W= as Dovecot writes them: octets, and octets with CRLF line ends
-        fs::rename(&temporary, maildir.join("new").join(format!("{unique},S={size},W={size}")))?;
-        File::open(maildir.join("new"))?.sync_all()
+        let stored = write_durably(&temporary, message).and_then(|sizes| {
+            // S= and W= as Dovecot writes them: octets, and octets with CRLF line ends
+            let name = format!("{unique},S={},W={}", sizes.octets, sizes.crlf);
+            fs::rename(&temporary, maildir.join("new").join(name))
+        });
+        if let Err(error) = stored {
+            let _ = fs::remove_file(&temporary); // the error that counts is the first one
+            return Err(error);
+        }
+        sync_folder(&maildir.join("new"))
     }
 
     fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {
         let user = Mailbox::parse(&owner.user).map_err(|_| OpenError::Temporary)?;
-        let mut locked = self.locked.lock().unwrap_or_else(PoisonError::into_inner);
-        if !locked.insert(owner.user.clone()) {
-            return Err(OpenError::InUse);
+        let maildir = self.folder(&user, Folder::Inbox);
+        let opened = prepare(&maildir, Folder::Inbox).and_then(|()| open::Open::new(&maildir));
+        match opened {
+            Ok(open) => Ok(Box::new(open)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(OpenError::InUse),
+            Err(error) => {
+                tracing::error!(user = %escape(&owner.user), %error, "the maildrop can not be read");
+                Err(OpenError::Temporary)
+            }
         }
-        drop(locked);
-        // from here on dropping unlocks
-        let mut open = Open {
-            locked: Arc::clone(&self.locked),
-            owner: owner.user.clone(),
-            files: Vec::new(),
-            entries: Vec::new(),
-        };
-        open.list(&self.folder(&user, Folder::Inbox)).map_err(|error| {
-            tracing::error!(user = %escape(&owner.user), %error, "the maildrop can not be read");
-            OpenError::Temporary
-        })?;
-        Ok(Box::new(open))
     }
+}
+
+/// Makes what is missing of a Maildir, so that a crash does not undo it.
+fn prepare(maildir: &Path, folder: Folder) -> io::Result<()> {
+    for part in ["tmp", "cur", "new"] {
+        create_durably(&maildir.join(part))?; // `new` is last: where it is, all is
+    }
+    let mark = maildir.join("maildirfolder"); // Maildir++: this is a folder of another Maildir
+    if folder == Folder::Junk && !mark.exists() {
+        File::options().create(true).append(true).mode(0o600).open(mark)?;
+    }
+    Ok(())
+}
+
+/// A folder that only its owner can read; the entry in its parent is on the disk, too.
+fn create_durably(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = folder.parent() else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    create_durably(parent)?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(parent),
+    }
+}
+
+/// Makes sure that names in a folder are on the disk.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Writes a file and makes sure that it is on the disk.
-fn write_durably(path: &Path, message: &mut dyn Read) -> io::Result<u64> {
-    let mut file = File::options().write(true).create_new(true).open(path)?;
-    let size = io::copy(message, &mut file)?;
-    file.flush()?;
-    file.sync_all()?;
-    Ok(size)
-}
-
-/// `seconds.MmicrosecondsPpidQcounter.host`: never used twice.
-fn unique_name() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let counter = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{}.M{:06}P{}Q{counter}.gatepost", now.as_secs(), now.subsec_micros(), std::process::id())
-}
-
-struct Open {
-    locked: Arc<Mutex<HashSet<String>>>,
-    owner: String,
-    files: Vec<PathBuf>,
-    entries: Vec<Entry>,
-}
-
-impl Open {
-    fn list(&mut self, maildir: &Path) -> io::Result<()> {
-        let mut found: Vec<(String, PathBuf)> = Vec::new();
-        for part in ["cur", "new"] {
-            let folder = match fs::read_dir(maildir.join(part)) {
-                Ok(folder) => folder,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            for file in folder {
-                let file = file?;
-                let name = file.file_name().to_string_lossy().into_owned();
-                if !name.starts_with('.') && file.file_type()?.is_file() {
-                    found.push((name, file.path()));
-                }
+fn write_durably(path: &Path, message: &mut dyn Read) -> io::Result<Sizes> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    let (mut sizes, mut buffer) = (Sizes::default(), vec![0; 64 << 10]);
+    loop {
+        match message.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => {
+                let octets = buffer.get(..length).unwrap_or_default();
+                file.write_all(octets)?;
+                sizes.count(octets);
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        found.sort();
-        for (name, path) in found {
-            let base = name.split([':', ',']).next().unwrap_or_default();
-            let size = match name.split([':', ',']).find_map(|part| part.strip_prefix("W=")?.parse().ok()) {
-                Some(size) => size,
-                None => u64::try_from(with_crlf(fs::read(&path)?).len()).unwrap_or(u64::MAX),
-            };
-            self.entries.push(Entry { size, uid: uid(base) });
-            self.files.push(path);
-        }
-        Ok(())
     }
-}
-
-/// 1 to 70 printable characters (RFC 1939 §7); longer names are cut in front, where they agree most.
-fn uid(base: &str) -> String {
-    let printable: Vec<char> = base.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
-    printable.get(printable.len().saturating_sub(70)..).unwrap_or_default().iter().collect()
-}
-
-/// Files of other programs may have LF line ends.
-fn with_crlf(octets: Vec<u8>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(octets.len());
-    let mut previous = 0;
-    for octet in octets {
-        if octet == b'\n' && previous != b'\r' {
-            out.push(b'\r');
-        }
-        out.push(octet);
-        previous = octet;
-    }
-    out
-}
-
-impl Maildrop for Open {
-    fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    fn read(&self, index: usize) -> io::Result<Vec<u8>> {
-        let path = self.files.get(index).ok_or(io::ErrorKind::NotFound)?;
-        fs::read(path).map(with_crlf)
-    }
-
-    fn commit(&mut self, deleted: &[usize]) -> bool {
-        let files = deleted.iter().filter_map(|index| self.files.get(*index));
-        files.filter(|file| fs::remove_file(file).is_err()).count() == 0 // each is tried
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.locked.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.owner);
-    }
+    file.sync_all()?;
+    Ok(sizes)
 }

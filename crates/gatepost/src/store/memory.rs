@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gatepost_sasl::Identity;
 use gatepost_syntax::Mailbox;
 
+use super::crlf::{Crlf, Sizes};
 use super::{Entry, Folder, MailStore, Maildrop, OpenError};
 
 /// A store that forgets all when it is dropped. Clones share their mail.
@@ -16,7 +17,7 @@ pub struct Memory {
 }
 
 /// A message with its number, which is never used again.
-type Numbered = (u64, Vec<u8>);
+type Numbered = (u64, Arc<[u8]>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -35,7 +36,7 @@ impl Memory {
     pub fn messages(&self, user: &str, folder: Folder) -> Vec<Vec<u8>> {
         let shared = self.lock();
         let mail = shared.mail.get(&(user.to_owned(), folder));
-        mail.into_iter().flatten().map(|(_, message)| message.clone()).collect()
+        mail.into_iter().flatten().map(|(_, message)| message.to_vec()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -50,7 +51,7 @@ impl MailStore for Memory {
         let mut shared = self.lock();
         shared.next += 1;
         let number = shared.next;
-        shared.mail.entry((to.to_string(), folder)).or_default().push((number, octets));
+        shared.mail.entry((to.to_string(), folder)).or_default().push((number, octets.into()));
         Ok(())
     }
 
@@ -61,7 +62,7 @@ impl MailStore for Memory {
         }
         let messages = shared.mail.get(&(owner.user.clone(), Folder::Inbox)).cloned().unwrap_or_default();
         let entry = |(number, message): &Numbered| Entry {
-            size: u64::try_from(message.len()).unwrap_or(u64::MAX),
+            size: Sizes::of(&message[..]).map_or(0, |sizes| sizes.crlf),
             uid: number.to_string(),
         };
         let entries = messages.iter().map(entry).collect();
@@ -81,18 +82,19 @@ impl Maildrop for Open {
         &self.entries
     }
 
-    fn read(&self, index: usize) -> io::Result<Vec<u8>> {
-        self.messages.get(index).map(|(_, message)| message.clone()).ok_or(io::ErrorKind::NotFound.into())
+    fn read(&self, index: usize) -> io::Result<Box<dyn Read + Send>> {
+        let (_, message) = self.messages.get(index).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(Crlf::new(io::Cursor::new(Arc::clone(message)))))
     }
 
-    fn commit(&mut self, deleted: &[usize]) -> bool {
+    fn commit(&self, deleted: &[usize]) -> bool {
         let gone: Vec<u64> =
             deleted.iter().filter_map(|index| self.messages.get(*index)).map(|(number, _)| *number).collect();
         let mut shared = self.store.lock();
         if let Some(mail) = shared.mail.get_mut(&(self.owner.clone(), Folder::Inbox)) {
             mail.retain(|(number, _)| !gone.contains(number));
         }
-        true
+        gone.len() == deleted.len()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where mail is kept.
 
+mod crlf;
 mod maildir;
 mod memory;
 
@@ -31,11 +32,11 @@ pub trait MailStore: Send + Sync {
 }
 
 /// One user's inbox, locked until dropped. Its numbers do not change.
-pub trait Maildrop: Send {
+pub trait Maildrop: Send + Sync {
     /// The messages.
     fn entries(&self) -> &[Entry];
-    /// A message with CRLF line ends.
-    fn read(&self, index: usize) -> io::Result<Vec<u8>>;
-    /// Deletes messages for good; whether all were deleted.
-    fn commit(&mut self, deleted: &[usize]) -> bool;
+    /// A message with CRLF line ends, from its beginning.
+    fn read(&self, index: usize) -> io::Result<Box<dyn Read + Send>>;
+    /// Deletes messages for good; whether all were deleted. What is not named stays whatever happens.
+    fn commit(&self, deleted: &[usize]) -> bool;
 }

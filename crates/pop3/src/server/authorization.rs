@@ -7,12 +7,8 @@ use super::{Event, Server, State};
 use crate::command::Command;
 
 impl Server {
-    pub(super) fn authorization(&mut self, command: Command) {
-        // RFC 1939 §7: PASS only right after USER
-        let user = match &mut self.state {
-            State::Authorization(user) => user.take(),
-            _ => None,
-        };
+    /// `user` is what the line before said (RFC 1939 §7: PASS only right behind USER).
+    pub(super) fn authorization(&mut self, command: Command, user: Option<String>) {
         match command {
             Command::User(_) | Command::Pass(_) if !self.mechanisms().contains(&Name::Plain) => {
                 self.fail("not without TLS")
@@ -26,12 +22,16 @@ impl Server {
                 None => self.fail("USER first"),
             },
             Command::Auth { mechanism: None, .. } => {
-                let list: String = self.mechanisms().iter().map(|name| format!("{name}\r\n")).collect();
-                self.ok("mechanisms follow");
-                self.output.extend_from_slice(format!("{list}.\r\n").as_bytes());
+                let names: Vec<String> = self.mechanisms().iter().map(ToString::to_string).collect();
+                self.listing("mechanisms follow", names);
             }
             Command::Auth { mechanism: Some(name), initial } => self.auth(&name, initial.as_deref()),
             Command::Stls => self.start_tls(),
+            Command::Lang(range) => self.language(range.as_deref()),
+            Command::Utf8 => {
+                self.utf8 = true;
+                self.ok("UTF-8 it is");
+            }
             _ => self.fail("log in first"),
         }
     }
@@ -54,6 +54,9 @@ impl Server {
     pub(super) fn start_tls(&mut self) {
         if self.tls.is_some() || !self.config.stls {
             return self.fail("TLS is not to be had now");
+        }
+        if self.utf8 {
+            return self.fail("TLS before UTF8"); // RFC 6856 §2.1
         }
         if !self.input.is_empty() {
             self.err("data behind STLS");

@@ -1,0 +1,124 @@
+//! Line ends: files of other programs may have LF where POP3 wants CRLF.
+
+use std::io::{self, Read};
+
+use memchr::memchr_iter;
+
+/// Octets with each lone LF made a CRLF, in no more memory than the reader gives.
+pub(super) struct Crlf<R> {
+    inner: R,
+    /// Whether the last octet was a CR.
+    cr: bool,
+    /// What did not fit into the reader's buffer because it grew.
+    grown: Vec<u8>,
+    at: usize,
+}
+
+impl<R: Read> Crlf<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Crlf { inner, cr: false, grown: Vec::new(), at: 0 }
+    }
+}
+
+impl<R: Read> Read for Crlf<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.grown.len() {
+            let length = self.inner.read(out)?;
+            let octets = out.get(..length).unwrap_or_default();
+            let (cr, last) = (self.cr, octets.last());
+            self.cr = last.map_or(cr, |last| *last == b'\r');
+            if lone(octets, cr).next().is_none() {
+                return Ok(length); // nearly always
+            }
+            self.at = 0;
+            self.grown.clear();
+            let mut begin = 0;
+            for lf in lone(octets, cr) {
+                self.grown.extend_from_slice(octets.get(begin..lf).unwrap_or_default());
+                self.grown.push(b'\r');
+                begin = lf;
+            }
+            self.grown.extend_from_slice(octets.get(begin..).unwrap_or_default());
+        }
+        let length = self.grown.get(self.at..).unwrap_or_default().read(out)?;
+        self.at += length;
+        Ok(length)
+    }
+}
+
+/// Where the LFs are that have no CR before them; `cr` tells whether one came before the octets.
+fn lone(octets: &[u8], cr: bool) -> impl Iterator<Item = usize> {
+    memchr_iter(b'\n', octets).filter(move |at| match at.checked_sub(1) {
+        Some(before) => octets.get(before) != Some(&b'\r'),
+        None => !cr,
+    })
+}
+
+/// Counts octets as they are, and as they would be with CRLF line ends.
+#[derive(Default)]
+pub(super) struct Sizes {
+    pub(super) octets: u64,
+    pub(super) crlf: u64,
+    cr: bool,
+}
+
+impl Sizes {
+    pub(super) fn count(&mut self, octets: &[u8]) {
+        let length = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        self.octets += length(octets.len());
+        self.crlf += length(octets.len()) + length(lone(octets, self.cr).count());
+        self.cr = octets.last().map_or(self.cr, |last| *last == b'\r');
+    }
+
+    /// Of all that is to be read.
+    pub(super) fn of(mut reader: impl Read) -> io::Result<Self> {
+        let (mut sizes, mut buffer) = (Sizes::default(), vec![0; 64 << 10]);
+        loop {
+            match reader.read(&mut buffer)? {
+                0 => return Ok(sizes),
+                length => sizes.count(buffer.get(..length).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives so many octets at a time.
+    struct Dribble<'a>(&'a [u8], usize);
+
+    impl Read for Dribble<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let length = out.len().min(self.1);
+            self.0.read(&mut out[..length])
+        }
+    }
+
+    #[test]
+    fn line_ends_are_the_same_whatever_the_chunks() {
+        let cases = [
+            ("", ""),
+            ("a\nb\r\nc\n", "a\r\nb\r\nc\r\n"),
+            ("\n\n", "\r\n\r\n"),
+            ("a\r", "a\r"),
+            ("\r\r\n\n", "\r\r\n\r\n"),
+        ];
+        for (stored, wanted) in cases {
+            for (chunk, room) in [(1, 1), (1, 100), (2, 3), (3, 2), (100, 1), (100, 100)] {
+                let mut reader = Crlf::new(Dribble(stored.as_bytes(), chunk));
+                let (mut out, mut buffer) = (Vec::new(), vec![0; room]);
+                loop {
+                    match reader.read(&mut buffer).unwrap() {
+                        0 => break,
+                        length => out.extend_from_slice(&buffer[..length]),
+                    }
+                }
+                assert_eq!(String::from_utf8(out).unwrap(), wanted, "{stored:?} {chunk} {room}");
+                let sizes = Sizes::of(Dribble(stored.as_bytes(), chunk)).unwrap();
+                assert_eq!((sizes.octets, sizes.crlf), (stored.len() as u64, wanted.len() as u64), "{stored:?}");
+            }
+        }
+    }
+}
