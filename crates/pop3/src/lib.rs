@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod client;
 mod command;
 pub mod server;
 mod surrogate;

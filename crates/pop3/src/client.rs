@@ -1,0 +1,272 @@
+//! The client endpoint.
+//!
+//! ```text
+//! Greeting ─► Capabilities ─► Authorization ─┬ start_tls ─► StartTls ─► Upgrading ─► Capabilities
+//!                                 ▲          ├ authenticate ─► Utf8 ─► Authenticating ─┐
+//!                                 │          └ login ────────► Utf8 ─► User ─► Pass ───┤
+//!                                 └──────────────── refused ───────────────────────────┴─► Transaction ── quit ─► Closed
+//! ```
+
+mod authorization;
+mod capabilities;
+mod config;
+mod failure;
+mod request;
+mod transaction;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use gatepost_sasl::{ClientExchange, Secret};
+use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
+
+use authorization::Login;
+use transaction::Receiving;
+
+pub use capabilities::Capabilities;
+pub use config::{Config, Limits};
+pub use failure::{Failure, Refusal, ResponseCode};
+pub use request::Request;
+
+/// What the application learns, in the order of what it asked. [`Event::Ready`] and [`Event::Idle`] stay until something is
+/// asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The server can do this; say how to go on with [`Client::start_tls`], [`Client::authenticate`], [`Client::login`] or
+    /// [`Client::quit`].
+    Ready(Capabilities),
+    /// The server accepted the credentials; the maildrop is ours until [`Client::quit`].
+    Authenticated,
+    /// All that was asked is answered; go on with [`Client::ask`] or [`Client::quit`].
+    Idle,
+    /// STAT: how many messages there are, and how many octets.
+    Statistics {
+        /// Messages.
+        messages: u64,
+        /// Octets of all of them.
+        octets: u64,
+    },
+    /// LIST: numbers and sizes.
+    Sizes(Vec<(u64, u64)>),
+    /// UIDL: numbers and unique ids.
+    Uids(Vec<(u64, String)>),
+    /// The next octets of the message that was asked for, without stuffing.
+    Message(Bytes),
+    /// The message of RETR or TOP has ended.
+    MessageEnd {
+        /// Its number.
+        number: u64,
+        /// Whether there was a bare CR, a bare LF or a NUL in it.
+        bare: bool,
+    },
+    /// DELE, RSET or NOOP was done.
+    Done(Request),
+    /// The server refused this; the session goes on.
+    Refused(Request, Refusal),
+    /// After QUIT: what was marked is deleted.
+    Committed,
+    /// A step failed; whether the session goes on is told by what follows.
+    Failed(Failure),
+}
+
+enum State {
+    Greeting,
+    /// CAPA was said; its lines once the status is there.
+    Capabilities(Option<Vec<String>>),
+    Authorization,
+    StartTls,
+    Upgrading,
+    /// UTF8 was said before this.
+    Utf8(Login),
+    Authenticating(ClientExchange),
+    User(Secret),
+    Pass,
+    Transaction(Receiving),
+    /// QUIT was said before a log-in.
+    Quitting,
+    Closed,
+}
+
+/// A POP3 client that does no I/O.
+pub struct Client {
+    config: Config,
+    state: State,
+    input: Input,
+    output: Vec<u8>,
+    events: VecDeque<Event>,
+    capabilities: Capabilities,
+    /// What was said and is not answered, and what is to be said.
+    asked: VecDeque<Request>,
+    waiting: VecDeque<Request>,
+    tls: bool,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("tls", &self.tls)
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Before the server's greeting. For implicit TLS call [`Endpoint::secured`] at once.
+    pub fn new(config: Config) -> Self {
+        Client {
+            config,
+            state: State::Greeting,
+            input: Input::new(),
+            output: Vec::new(),
+            events: VecDeque::new(),
+            capabilities: Capabilities::default(),
+            asked: VecDeque::new(),
+            waiting: VecDeque::new(),
+            tls: false,
+        }
+    }
+
+    /// What the server said that it can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The state's name, as in `docs/states/pop3-client.md`.
+    pub fn state(&self) -> &'static str {
+        match self.state {
+            State::Greeting => "Greeting",
+            State::Capabilities(_) => "Capabilities",
+            State::Authorization => "Authorization",
+            State::StartTls => "StartTls",
+            State::Upgrading => "Upgrading",
+            State::Utf8(_) => "Utf8",
+            State::Authenticating(_) => "Authenticating",
+            State::User(_) => "User",
+            State::Pass => "Pass",
+            State::Transaction(_) => "Transaction",
+            State::Quitting => "Quitting",
+            State::Closed => "Closed",
+        }
+    }
+
+    /// Says good-bye behind all that was asked. Only after this, messages that were marked are deleted.
+    pub fn quit(&mut self) {
+        match self.state {
+            State::Transaction(_) => self.ask(Request::Quit),
+            State::Authorization => self.say("QUIT", State::Quitting),
+            _ => {}
+        }
+    }
+
+    /// Sends a line of ours; none has a stranger's line end in it.
+    fn say(&mut self, line: &str, next: State) {
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+        self.state = next;
+    }
+
+    /// A step that failed. If that is fatal, nothing more is said: not even QUIT, which would delete messages.
+    fn fail(&mut self, failure: Failure, fatal: bool) {
+        self.events.push_back(Event::Failed(failure));
+        if fatal {
+            self.state = State::Closed;
+            self.input.clear();
+            self.output.clear();
+        } else {
+            self.state = State::Authorization;
+        }
+    }
+
+    /// Does what the input allows; whether there was something to do.
+    fn advance(&mut self) -> bool {
+        match &mut self.state {
+            State::Upgrading | State::Closed => return false,
+            State::Authorization => return self.nothing_unasked(),
+            State::Transaction(_) if self.asked.is_empty() => return self.nothing_unasked(),
+            State::Transaction(Receiving::Message { .. }) => return self.message(),
+            _ => {}
+        }
+        match self.input.line(self.config.limits.line) {
+            Line::Partial => return false,
+            Line::Whole(line) => self.line(&line),
+            _ => self.fail(Failure::Malformed, true),
+        }
+        true
+    }
+
+    /// What comes while nothing was asked is no answer; to take it for the next one would confuse them all.
+    fn nothing_unasked(&mut self) -> bool {
+        let unasked = !self.input.is_empty();
+        if unasked {
+            self.fail(Failure::Unasked, true);
+        }
+        unasked
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Capabilities(Some(lines)) => self.capability(lines, line),
+            State::Transaction(receiving) => self.transaction(receiving, line),
+            State::Authenticating(exchange) if line == b"+" || line.starts_with(b"+ ") => {
+                self.challenge(exchange, line.get(2..).unwrap_or_default());
+            }
+            state => match failure::status(line, self.capabilities.resp_codes) {
+                Some(status) => self.status(state, status),
+                None => self.fail(Failure::Malformed, true),
+            },
+        }
+    }
+}
+
+impl Endpoint for Client {
+    type Event = Event;
+
+    fn feed(&mut self, input: &[u8]) {
+        match self.state {
+            State::Closed => {}
+            State::Upgrading => self.fail(Failure::Injected, true),
+            _ => self.input.feed(input),
+        }
+    }
+
+    fn poll(&mut self) -> Step<Event> {
+        self.pump();
+        while self.output.is_empty() && self.events.is_empty() && self.advance() {
+            self.pump();
+        }
+        if !self.output.is_empty() {
+            return Step::Write(std::mem::take(&mut self.output).into());
+        }
+        if let Some(event) = self.events.pop_front() {
+            return Step::Event(event);
+        }
+        match self.state {
+            State::Closed => Step::Close,
+            State::Upgrading => Step::StartTls,
+            State::Authorization => Step::Event(Event::Ready(self.capabilities.clone())),
+            State::Transaction(_) if self.asked.is_empty() => Step::Event(Event::Idle),
+            _ => Step::Read(self.config.limits.reply),
+        }
+    }
+
+    fn secured(&mut self, _tls: TlsInfo) {
+        // RFC 2595 §4: all that was known before is forgotten
+        self.tls = true;
+        self.capabilities = Capabilities::default();
+        self.input.clear();
+        if matches!(self.state, State::Upgrading) {
+            self.say("CAPA", State::Capabilities(None));
+        }
+    }
+
+    fn timed_out(&mut self) {
+        self.fail(Failure::Timeout, true);
+    }
+
+    fn closed(&mut self) {
+        if !matches!(self.state, State::Closed) {
+            self.fail(Failure::Closed, true);
+        }
+    }
+}

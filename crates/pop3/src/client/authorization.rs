@@ -1,0 +1,127 @@
+//! Before the log-in: TLS, and who we are.
+
+use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Name, Secret};
+
+use super::failure::{Failure, Refusal};
+use super::transaction::Receiving;
+use super::{Client, Event, State};
+
+/// Octets of a command with its CRLF (RFC 2449 §4).
+const COMMAND: usize = 255;
+
+/// How to log in.
+pub(super) enum Login {
+    Sasl(Box<dyn ClientMechanism>),
+    Password(String, Secret),
+}
+
+impl Client {
+    /// Asks for TLS. Where the server has none, a client that does not require it may go on in clear, without passwords.
+    pub fn start_tls(&mut self) {
+        if !matches!(self.state, State::Authorization) {
+            return;
+        }
+        if self.tls || !self.capabilities.stls {
+            return self.fail(Failure::TlsNotOffered, self.config.require_tls);
+        }
+        self.say("STLS", State::StartTls);
+    }
+
+    /// Logs in by AUTH (RFC 5034). Mechanisms that show the password are refused without TLS.
+    pub fn authenticate(&mut self, mechanism: Box<dyn ClientMechanism>) {
+        if !matches!(self.state, State::Authorization) {
+            return;
+        }
+        let name = mechanism.name();
+        let plaintext = name.parse().map_or(true, Name::is_plaintext);
+        if !self.tls && (self.config.require_tls || plaintext) {
+            return self.fail(Failure::TlsRequired, false);
+        }
+        if !self.capabilities.sasl.iter().any(|offered| offered == name) {
+            return self.fail(Failure::MechanismNotOffered(name), false);
+        }
+        self.utf8_and(Login::Sasl(mechanism));
+    }
+
+    /// Logs in by USER and PASS, within TLS only.
+    pub fn login(&mut self, user: &str, password: &Secret) {
+        if !matches!(self.state, State::Authorization) {
+            return;
+        }
+        if !self.tls {
+            return self.fail(Failure::TlsRequired, false);
+        }
+        if !self.capabilities.user {
+            return self.fail(Failure::UserNotOffered, false);
+        }
+        let utf8 = self.capabilities.utf8_user;
+        let sayable = |octets: &[u8]| {
+            let fits = (1..=COMMAND - "USER \r\n".len()).contains(&octets.len());
+            fits && (utf8 || octets.is_ascii()) && !octets.iter().any(|octet| b"\r\n\0".contains(octet))
+        };
+        if !sayable(user.as_bytes()) || !sayable(password.expose()) || std::str::from_utf8(password.expose()).is_err() {
+            return self.fail(Failure::Unsayable, false);
+        }
+        self.utf8_and(Login::Password(user.to_owned(), password.clone()));
+    }
+
+    /// UTF8 is for the AUTHORIZATION state, and not before STLS (RFC 6856 §2.1): here is its place.
+    fn utf8_and(&mut self, login: Login) {
+        if self.config.utf8 && self.capabilities.utf8 {
+            self.say("UTF8", State::Utf8(login));
+        } else {
+            self.begin(login);
+        }
+    }
+
+    fn begin(&mut self, login: Login) {
+        match login {
+            Login::Sasl(mechanism) => {
+                let (exchange, words) = ClientExchange::begin(mechanism, COMMAND - "AUTH \r\n".len());
+                self.say(&format!("AUTH {words}"), State::Authenticating(exchange));
+            }
+            Login::Password(user, password) => self.say(&format!("USER {user}"), State::User(password)),
+        }
+    }
+
+    pub(super) fn challenge(&mut self, mut exchange: ClientExchange, text: &[u8]) {
+        let line = exchange.challenge(text);
+        self.say(&line, State::Authenticating(exchange));
+    }
+
+    /// A status before the TRANSACTION state.
+    pub(super) fn status(&mut self, state: State, status: Result<String, Refusal>) {
+        match (state, status) {
+            (State::Greeting, Ok(_)) => self.say("CAPA", State::Capabilities(None)),
+            (State::Capabilities(_), Ok(_)) => self.state = State::Capabilities(Some(Vec::new())),
+            (State::Capabilities(_), Err(_)) => self.no_capabilities(),
+            (State::StartTls, Ok(_)) if self.input.is_empty() => self.state = State::Upgrading,
+            (State::StartTls, Ok(_)) => self.fail(Failure::Injected, true),
+            (State::StartTls, Err(refusal)) => self.fail(Failure::Refused(refusal), self.config.require_tls),
+            (State::Utf8(login), _) => self.begin(login), // without it there are surrogates
+            (State::Authenticating(exchange), status) => self.authenticated(exchange, status),
+            (State::User(password), Ok(_)) => {
+                let password = String::from_utf8_lossy(password.expose());
+                self.say(&format!("PASS {password}"), State::Pass);
+            }
+            (State::Pass, Ok(_)) => self.logged_in(),
+            (State::User(_) | State::Pass, Err(refusal)) => self.fail(Failure::Refused(refusal), false),
+            (State::Quitting, _) => self.state = State::Closed,
+            (_, Err(refusal)) => self.fail(Failure::Refused(refusal), true),
+            (_, Ok(_)) => self.fail(Failure::Unasked, true),
+        }
+    }
+
+    fn authenticated(&mut self, exchange: ClientExchange, status: Result<String, Refusal>) {
+        match (exchange.end(status.is_ok()), status) {
+            (Ok(()), _) => self.logged_in(),
+            (Err(ClientError::Refused), Err(refusal)) => self.fail(Failure::Refused(refusal), false),
+            (Err(error), status) => self.fail(Failure::Authentication(error), status.is_ok()),
+        }
+    }
+
+    fn logged_in(&mut self) {
+        self.state = State::Transaction(Receiving::Status);
+        self.events.push_back(Event::Authenticated);
+    }
+}
