@@ -1,5 +1,5 @@
 //! The stores: what was delivered is there, whole, until it is deleted, whoever else reads the folder.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)] // a test may
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -36,9 +36,9 @@ pub(crate) fn surrogate(head: &[u8]) -> Vec<u8> {
 
 /// A line with its continuations.
 fn field_length(octets: &[u8]) -> usize {
-    let ends = memchr::memmem::find_iter(octets, b"\r\n").map(|at| at + 2);
+    let mut ends = memchr::memmem::find_iter(octets, b"\r\n").map(|at| at + 2);
     let folded = |end: &usize| matches!(octets.get(*end), Some(b' ' | b'\t'));
-    ends.filter(|end| !folded(end)).next().unwrap_or(octets.len())
+    ends.find(|end| !folded(end)).unwrap_or(octets.len())
 }
 
 fn field(field: &Field<'_>, out: &mut Vec<u8>) {
