@@ -136,7 +136,7 @@ impl Front {
         E::Event: Send,
     {
         tcp.set_nodelay(true)?;
-        let (mut stream, side) = (Stream::Plain(tcp), Side::Server(self.tls.clone()));
+        let (mut stream, side) = (Stream::Plain(tcp), Side::Server(self.tls.clone().alpn(self.service.alpn())));
         if self.service.is_implicit_tls() {
             endpoint.secured(stream.secure(&side).await?);
         }

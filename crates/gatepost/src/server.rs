@@ -50,6 +50,11 @@ impl Service {
         }
     }
 
+    /// SMTP has no name in that registry.
+    pub(crate) fn alpn(self) -> Option<&'static str> {
+        (self == Service::Pop3s).then_some("pop3")
+    }
+
     pub(crate) fn is_implicit_tls(self) -> bool {
         matches!(self, Service::Submissions | Service::Pop3s)
     }

@@ -21,6 +21,8 @@ pub(crate) use tokio_rustls::TlsStream;
 pub struct Tls {
     config: Arc<ArcSwap<ServerConfig>>,
     files: Arc<(PathBuf, PathBuf)>,
+    /// What is to be spoken within it (RFC 7301); a client that wants something else is refused.
+    alpn: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Tls {
@@ -55,7 +57,7 @@ pub enum TlsError {
 pub fn from_pem(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Tls, TlsError> {
     let files = (certificate.into(), key.into());
     let config = load(&files.0, &files.1)?;
-    Ok(Tls { config: Arc::new(ArcSwap::from_pointee(config)), files: Arc::new(files) })
+    Ok(Tls { config: Arc::new(ArcSwap::from_pointee(config)), files: Arc::new(files), alpn: None })
 }
 
 fn load(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
@@ -81,9 +83,19 @@ impl Tls {
         Ok(())
     }
 
+    /// For a port on which TLS comes first. Behind STARTTLS and STLS it is clear what is spoken.
+    pub(crate) fn alpn(mut self, protocol: Option<&'static str>) -> Self {
+        self.alpn = protocol;
+        self
+    }
+
     /// The server's side of a handshake.
     pub(crate) async fn accept(&self, tcp: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsInfo)> {
-        let stream = TlsAcceptor::from(self.config.load_full()).accept(tcp).await?;
+        let mut config = self.config.load_full();
+        if let Some(protocol) = self.alpn {
+            Arc::make_mut(&mut config).alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        }
+        let stream = TlsAcceptor::from(config).accept(tcp).await?;
         let info = info(stream.get_ref().1);
         Ok((stream.into(), info))
     }

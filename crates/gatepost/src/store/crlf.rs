@@ -55,7 +55,7 @@ fn lone(octets: &[u8], cr: bool) -> impl Iterator<Item = usize> {
 }
 
 /// Counts octets as they are, and as they would be with CRLF line ends.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Sizes {
     pub(super) octets: u64,
     pub(super) crlf: u64,

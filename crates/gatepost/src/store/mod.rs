@@ -10,7 +10,7 @@ pub use gatepost_pop3::server::{Entry, OpenError};
 use gatepost_sasl::Identity;
 use gatepost_syntax::Mailbox;
 
-pub use maildir::Maildir;
+pub use maildir::{Incoming, Maildir};
 pub use memory::Memory;
 
 /// Which folder of a user.
