@@ -78,6 +78,7 @@ def suites():
     verdicts = evaluate([{"op": "address", "path": case["input"]} for case in listed])
     score("address", [(c["id"], accepts(c["expect"]["valid"], v.get("valid")), v) for c, v in zip(listed, verdicts)])
     sessions()
+    pop3()
     spoofing()
 
 
@@ -101,6 +102,42 @@ def sessions():
         wanted = case["expect"].get("content_base64")
         rows.append((case["id"], got == ([] if wanted is None else [wanted]), got))
     score("data", rows)
+
+
+def pop3():
+    """The transcripts of the RFCs: status words, numbers, dots. APOP is never offered: USER and PASS stand in for it."""
+    rows = []
+    for case in cases("pop3/sessions.jsonl"):
+        given = case["input"]
+        maildrop = [("From: a@x.test\r\n\r\n" + "x" * size)[:size - 2] + "\r\n" for size in given.get("maildrop_sizes", [])]
+        user, secret = given.get("user", "test"), given.get("secret", "test")
+        steps = []  # a command with the lines that are wanted
+        for turn in given["transcript"]:
+            if turn["side"] == "client":
+                apop = turn["line"].startswith("APOP ")
+                steps += [(f"USER {user}", ["+OK"]), (f"PASS {secret}", [])] if apop else [(turn["line"], [])]
+            elif steps:
+                steps[-1][1].append(turn["line"])
+        request = {"op": "pop3", "tls": True, "users": {user: secret}, "maildrop": maildrop, "script": [line + "\r\n" for line, _ in steps]}
+        verdict = evaluate([request])[0]
+        right = len(verdict["replies"]) == len(steps) + 1 and all(answers(w, got.split("\r\n"), maildrop) for (_, w), got in zip(steps, verdict["replies"][1:]))
+        ended = steps[-1][0] != "QUIT" or (verdict["closed"] and verdict["deleted"] == [1, 2])
+        rows.append((case["id"], right and ended, verdict))
+    score("pop3", rows)
+
+
+def answers(wanted, got, maildrop):
+    """The status word, what it counts, how many lines of a list, and messages as they are."""
+    if wanted[0].split(" ")[0] != got[0].split(" ")[0]:
+        return False
+    retrieved = re.match("<the POP3 server sends message (.)>", wanted[1] if len(wanted) > 1 else "")
+    if retrieved:
+        return "\r\n".join(got[1:]) + "\r\n" == maildrop[int(retrieved.group(1)) - 1] + ".\r\n"
+    counted = re.fullmatch(r"\+OK \d+ \d+", wanted[0])
+    lists = [line for line in wanted[1:] if re.fullmatch(r"[\d .]+", line) or line.startswith(("SASL", "STLS"))]
+    if any(line.startswith("SASL") for line in lists):
+        return any(line.startswith("SASL ") and " PLAIN" in line for line in got[1:]) and got[-1] == "."
+    return (not counted or got[0] == wanted[0]) and got[1:] == lists
 
 
 def spoofing():
