@@ -83,25 +83,76 @@ def suites():
 
 
 def sessions():
-    """No smuggling sequence yields a second message; the table of DATA is read as it says."""
+    """No smuggling sequence yields a second message, by DATA or BDAT; DATA is read as its table says."""
+    head = ["EHLO c\r\n", "MAIL FROM:<a@x.test>\r\n", "RCPT TO:<v@y.test>\r\n"]
     rows = []
     for case in cases("smtp/smuggling.jsonl"):
-        script = ["EHLO c\r\n", "MAIL FROM:<a@x.test>\r\n", "RCPT TO:<v@y.test>\r\n", "DATA\r\n",
-                  base64.b64decode(case["input"]["after_354_base64"]).decode("latin-1")]
-        verdict = evaluate([{"op": "smtp", "script": script}])[0]
-        senders = [message["from"] for message in verdict["messages"]]
-        rows.append((case["id"], len(senders) <= case["expect"]["messages_accepted_max"] and "evil@x" not in senders, verdict))
+        content = base64.b64decode(case["input"]["after_354_base64"]).decode("latin-1")
+        for way, tail in (("DATA", ["DATA\r\n", content]), ("BDAT", [f"BDAT {len(content)} LAST\r\n", content])):
+            verdict = evaluate([{"op": "smtp", "script": head + tail}])[0]
+            senders = [message["from"] for message in verdict["messages"]]
+            rows.append((f"{case['id']} {way}", len(senders) <= case["expect"]["messages_accepted_max"] and "evil@x" not in senders, verdict))
     score("smuggling", rows)
     rows = []
     for case in cases("smtp/data.jsonl"):
         if case["direction"] != "receive":
-            continue
+            continue  # crates/smtp/tests/suite.rs sends them
         wire = base64.b64decode(case["input"]["wire_base64"]).decode("latin-1")
-        script = ["EHLO c\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<v@y.test>\r\nDATA\r\n", wire]
-        got = [message["data_base64"] for message in evaluate([{"op": "smtp", "script": script}])[0]["messages"]]
+        got = [message["data_base64"] for message in evaluate([{"op": "smtp", "script": head + ["DATA\r\n", wire]}])[0]["messages"]]
         wanted = case["expect"].get("content_base64")
         rows.append((case["id"], got == ([] if wanted is None else [wanted]), got))
     score("data", rows)
+    rows = []
+    for case in cases("smtp/sessions.jsonl"):
+        request, wanted = transcript(case["input"]["transcript"])
+        got = evaluate([request])[0]["replies"]
+        rows.append((case["id"], alike(wanted, got), got))
+    score("sessions", rows)
+    rows = []
+    for case in cases("smtp/dialogs.jsonl"):
+        for request, wanted in dialogs(case["input"]["steps"]):
+            got = evaluate([request])[0]["replies"]
+            rows.append((case["id"], alike(wanted, got), got))
+    score("dialogs", rows)
+
+
+def alike(wanted, replies):
+    """The same classes of replies, in order."""
+    return [code[0] for code in wanted] == [reply[0] for reply in replies]
+
+
+def transcript(lines):
+    """A session as a request, and the codes it shall have. Whom the server knows is not told: recipients that it refuses are put
+    into a domain that is not its own."""
+    said = [(line["side"], line["line"]) for line in lines]
+    cut = next((index for index, (_, line) in enumerate(said) if line == "AUTH CRAM-MD5"), len(said))  # not built: it is broken
+    said = said[:cut]
+    wanted = [line[:3] for side, line in said if side == "server" and line[3:4] != "-"]
+    commands = [line for side, line in said if side == "client"]
+    for refused in (commands[index] for index, code in enumerate(wanted[1:]) if code == "550"):
+        commands[commands.index(refused)] = refused.replace("@foo.com", "@elsewhere.test")
+    request = {"op": "smtp", "script": [line + "\r\n" for line in commands], "tls": True, "users": {"u": "p"}}
+    request["mode"] = "submission" if any(line.startswith("AUTH") for line in commands) else "mx"
+    if "elsewhere.test" in str(commands):
+        request["local_domains"] = ["foo.com"]
+    return request, wanted
+
+
+def dialogs(steps):
+    """Each connection as a request and its codes. The other server reads sloppy paths: `lenient`."""
+    connections = []
+    for step in steps:
+        if "connect" in step:
+            connections.append(({"op": "smtp", "script": [], "tls": step["connect"] == "tls", "lenient": True,
+                                 "users": {"user@testserver": "secretpassword"}, "local_domains": ["testserver"]}, []))
+        request, wanted = connections[-1]
+        if "send" in step:
+            request["script"].append(step["send"])
+        if "expect_code" in step or "expect_until" in step:
+            wanted.append(step.get("expect_code", "250"))
+        if step.get("send", "").startswith("AUTH"):
+            request["mode"] = "submission"
+    return connections
 
 
 def pop3():

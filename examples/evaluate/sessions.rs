@@ -2,20 +2,22 @@
 
 use gatepost_smtp::server::{Config, Event, Profile, Server};
 use gatepost_smtp::{Paths, Reply};
-use gatepost_syntax::{Domain, ForwardPath, base64};
+use gatepost_syntax::{Domain, ForwardPath, HeaderBlock, HeaderLimits, base64};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use serde_json::{Value, json};
 
 use crate::request::{Error, Request};
 use crate::sasl::Users;
 
-/// Feeds the script as it is cut; each character is one octet. One element of `replies` is one reply.
+/// Feeds the script as it is cut; each character is one octet. One element of `replies` is one reply. With `lenient` paths
+/// may be written as old clients do.
 pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
     let profile = match request.optional_text("mode")? {
         None | Some("mx") => Profile::Mx,
         Some("submission") => Profile::Submission,
+        Some("lmtp") => Profile::Lmtp,
         Some(_) => {
-            return Err(Error::Type { field: "mode", expected: "mx or submission" });
+            return Err(Error::Type { field: "mode", expected: "mx, submission or lmtp" });
         }
     };
     let tls = request.flag("tls")?;
@@ -97,6 +99,9 @@ impl Session {
             }
             Event::Recipient(_) => self.server.refuse(&Reply::permanent(550, "5.7.1", "relaying denied")),
             Event::Data(octets) => self.message.extend_from_slice(&octets),
+            Event::EndOfData if has_malformed_header(&self.message) => {
+                self.server.refuse(&Reply::permanent(554, "5.6.0", "a header line that is no field"));
+            }
             Event::EndOfData => {
                 let mut message = std::mem::take(&mut self.open);
                 if let Value::Object(fields) = &mut message {
@@ -118,6 +123,12 @@ impl Session {
         };
         mailbox.domain().is_some_and(|domain| local.iter().any(|l| Domain::parse(l).as_ref() == Ok(domain)))
     }
+}
+
+/// Whether lines between header fields are none, as [`gatepost::Judge`] refuses it. Without any field it is a body.
+fn has_malformed_header(message: &[u8]) -> bool {
+    let parsed = HeaderBlock::parse(message, &HeaderLimits::default());
+    parsed.is_ok_and(|(headers, _)| headers.fields().len() > 0 && headers.defect().is_some())
 }
 
 /// One element of `replies` is one reply; octets of messages are shown as characters up to U+00FF.

@@ -2,23 +2,31 @@
 //!
 //! ```text
 //! Greeting ─► Hello ─► Ready ─┬ start_tls ─► StartTls ─► Upgrading ─► Hello
-//!                       ▲     ├ authenticate ─► Authenticating ─► Hello
-//!                       │     ├ send ─► Envelope ─► DataCommand ─► Data ─► Ending ─┐
+//!                       ▲     ├ authenticate ─► Authenticating ─► Ready
+//!                       │     ├ send ─► Envelope ┬► DataCommand ─► Data ─► Ending ─┐
+//!                       │     │                  └► Chunks ─► Ending ──────────────┤
+//!                       │     │         what fails on the way ─► Failing ─► Reset ─┤
 //!                       └─────┼────────────────────────────────────────────────────┘
 //!                             └ quit ─► Quitting ─► Closed
 //! ```
 
 mod config;
+mod content;
 mod failure;
 mod response;
 mod transaction;
 
+use std::collections::VecDeque;
+
 use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism};
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
 
+use content::Chunks;
+use transaction::{Ending, Sending};
+
 pub use config::{Config, Envelope, Limits};
 pub use failure::Failure;
-pub use response::{Capabilities, Response};
+pub use response::{Capabilities, Counts, Response};
 
 /// What the application learns. [`Event::Ready`] and [`Event::SendData`] stay until a command follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +37,13 @@ pub enum Event {
     Ready(Capabilities),
     /// The server accepted the credentials.
     Authenticated,
-    /// What the server says to a recipient of the envelope, by its index.
+    /// What the server says to a recipient of the envelope, by its index. Nothing is told if it refused the sender.
     Recipient(usize, Response),
     /// Give the message with [`Client::data`] and [`Client::end_data`].
     SendData,
-    /// The message was accepted, or refused for all recipients.
+    /// Over LMTP: what became of the message for a recipient that was accepted, by its index (RFC 2033 §4.2).
+    Delivered(usize, Response),
+    /// The message was accepted, or refused for all recipients. Over LMTP: all is told.
     Done(Response),
     /// A step failed; whether the session goes on is told by what follows.
     Failed(Failure),
@@ -48,22 +58,16 @@ enum State {
     StartTls,
     Upgrading,
     Authenticating(ClientExchange),
-    /// Replies to MAIL and RCPT; `asked` is how many of them were sent.
     Envelope(Sending),
-    DataCommand,
-    Data(DotWriter),
-    Ending,
+    DataCommand(Ending),
+    Data(DotWriter, Ending),
+    Chunks(Chunks, Ending),
+    Ending(Ending),
+    /// Something failed: so many replies that do not matter any more, then RSET.
+    Failing(usize),
+    Reset,
     Quitting,
     Closed,
-}
-
-/// An envelope on its way: what has been said of MAIL, then of each recipient.
-struct Sending {
-    envelope: Envelope,
-    mail: Option<Response>,
-    heard: usize,
-    accepted: usize,
-    last: Option<Response>,
 }
 
 /// An SMTP client that does no I/O.
@@ -73,9 +77,12 @@ pub struct Client {
     input: Input,
     output: Vec<u8>,
     lines: Vec<String>,
-    events: std::collections::VecDeque<Event>,
+    events: VecDeque<Event>,
     capabilities: Capabilities,
-    tls: bool,
+    tls: Option<TlsInfo>,
+    lmtp: bool,
+    /// Transactions so far.
+    messages: u64,
 }
 
 impl std::fmt::Debug for Client {
@@ -96,10 +103,22 @@ impl Client {
             input: Input::new(),
             output: Vec::new(),
             lines: Vec::new(),
-            events: std::collections::VecDeque::new(),
+            events: VecDeque::new(),
             capabilities: Capabilities::default(),
-            tls: false,
+            tls: None,
+            lmtp: false,
+            messages: 0,
         }
+    }
+
+    /// The same over LMTP (RFC 2033): after the message the server answers for each recipient.
+    pub fn lmtp(config: Config) -> Self {
+        Client { lmtp: true, ..Client::new(config) }
+    }
+
+    /// What is known of TLS.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_ref()
     }
 
     /// Asks for TLS.
@@ -107,7 +126,7 @@ impl Client {
         if !self.is_ready() {
             return;
         }
-        if self.tls || !self.capabilities.starttls {
+        if self.tls.is_some() || !self.capabilities.starttls {
             return self.fail(Failure::TlsNotOffered, self.config.require_tls);
         }
         self.say("STARTTLS", State::StartTls);
@@ -119,7 +138,7 @@ impl Client {
             return;
         }
         let name = mechanism.name();
-        if !self.tls && (self.config.require_tls || matches!(name, "PLAIN" | "LOGIN")) {
+        if self.tls.is_none() && (self.config.require_tls || matches!(name, "PLAIN" | "LOGIN")) {
             return self.fail(Failure::TlsRequired, false);
         }
         if !self.capabilities.auth.iter().any(|offered| offered == name) {
@@ -127,30 +146,6 @@ impl Client {
         }
         let (exchange, words) = ClientExchange::begin(mechanism, 512 - "AUTH \r\n".len()); // RFC 4954 §4
         self.say(&format!("AUTH {words}"), State::Authenticating(exchange));
-    }
-
-    /// Gives octets of the message after [`Event::SendData`]; lines end with CRLF.
-    pub fn data(&mut self, octets: &[u8]) {
-        if let State::Data(writer) = &mut self.state {
-            self.events.retain(|event| *event != Event::SendData);
-            writer.write(octets, &mut self.output);
-            if writer.is_bare_already() {
-                self.output.clear();
-                self.fail(Failure::BareLineEnd, true);
-            }
-        }
-    }
-
-    /// The message has ended.
-    pub fn end_data(&mut self) {
-        let State::Data(writer) = std::mem::replace(&mut self.state, State::Ending) else {
-            return;
-        };
-        self.events.retain(|event| *event != Event::SendData);
-        if writer.is_bare() {
-            return self.fail(Failure::BareLineEnd, true);
-        }
-        writer.finish(&mut self.output);
     }
 
     /// Says good-bye.
@@ -170,9 +165,12 @@ impl Client {
             State::Upgrading => "Upgrading",
             State::Authenticating(_) => "Authenticating",
             State::Envelope(_) => "Envelope",
-            State::DataCommand => "DataCommand",
-            State::Data(_) => "Data",
-            State::Ending => "Ending",
+            State::DataCommand(_) => "DataCommand",
+            State::Data(..) => "Data",
+            State::Chunks(..) => "Chunks",
+            State::Ending(_) => "Ending",
+            State::Failing(_) => "Failing",
+            State::Reset => "Reset",
             State::Quitting => "Quitting",
             State::Closed => "Closed",
         }
@@ -184,36 +182,42 @@ impl Client {
 
     /// Sends a line of ours; types make sure that no stranger's line end is in it.
     fn say(&mut self, line: &str, next: State) {
-        self.output.extend_from_slice(line.as_bytes());
-        self.output.extend_from_slice(b"\r\n");
-        self.state = next;
-        self.events.retain(|event| !matches!(event, Event::Ready(_)));
-    }
-
-    fn fail(&mut self, failure: Failure, fatal: bool) {
-        self.events.retain(|event| !matches!(event, Event::Ready(_)));
-        self.events.push_back(Event::Failed(failure));
-        if fatal {
-            self.state = State::Closed;
-            self.input.clear();
-        } else {
-            self.ready();
+        if self.is_silent() {
+            self.output.extend_from_slice(line.as_bytes());
+            self.output.extend_from_slice(b"\r\n");
+            self.state = next;
         }
     }
 
-    fn ready(&mut self) {
-        self.state = State::Ready;
-        self.events.push_back(Event::Ready(self.capabilities.clone()));
+    /// Whether the server waits for its turn. What it said before it was asked would be taken for another reply.
+    fn is_silent(&mut self) -> bool {
+        let silent = self.input.is_empty();
+        if !silent {
+            self.fail(Failure::Unasked, true);
+        }
+        silent
+    }
+
+    fn fail(&mut self, failure: Failure, fatal: bool) {
+        self.events.push_back(Event::Failed(failure));
+        self.state = if fatal { State::Closed } else { State::Ready };
+        if fatal {
+            self.input.clear();
+        }
     }
 
     fn hello(&mut self, extended: bool) {
-        let verb = if extended { "EHLO" } else { "HELO" };
+        let verb = match (self.lmtp, extended) {
+            (true, _) => "LHLO",
+            (false, true) => "EHLO",
+            (false, false) => "HELO",
+        };
         self.say(&format!("{verb} {}", self.config.name), State::Hello { extended });
     }
 
     /// Reads lines until a reply is whole; whether there was something to do.
     fn advance(&mut self) -> bool {
-        if matches!(self.state, State::Ready | State::Upgrading | State::Closed | State::Data(_)) {
+        if matches!(self.state, State::Ready | State::Upgrading | State::Closed | State::Data(..)) {
             return false;
         }
         let line = match self.input.line(self.config.limits.line) {
@@ -243,27 +247,27 @@ impl Client {
     }
 
     fn replied(&mut self, response: Response) {
+        let fatal = response.code == 421; // RFC 5321 §3.8: the connection is closed
         match std::mem::replace(&mut self.state, State::Closed) {
+            State::Quitting => {}
+            _ if fatal => self.fail(Failure::Refused(response), true),
             State::Greeting if response.is_positive() => self.hello(true),
             State::Hello { .. } if response.is_positive() => {
                 self.capabilities = Capabilities::parse(&response);
-                self.ready();
+                self.state = State::Ready;
             }
-            State::Hello { extended: true } if response.is_permanent() && !self.config.require_tls => self.hello(false),
+            State::Hello { extended: true } if response.is_permanent() && !self.config.require_tls && !self.lmtp => {
+                self.hello(false);
+            }
             State::StartTls if response.code == 220 => self.upgrade(),
             State::StartTls => self.fail(Failure::Refused(response), self.config.require_tls),
             State::Authenticating(exchange) => self.challenged(exchange, response),
             State::Envelope(sending) => self.envelope(sending, response),
-            State::DataCommand if response.code == 354 => {
-                self.state = State::Data(DotWriter::new());
-                self.events.push_back(Event::SendData);
-            }
-            State::DataCommand => self.fail(Failure::Refused(response), false),
-            State::Ending => {
-                self.events.push_back(Event::Done(response));
-                self.ready();
-            }
-            State::Quitting => {}
+            State::DataCommand(ending) => self.data_command(ending, response),
+            State::Chunks(chunks, ending) => self.chunk(chunks, ending, response),
+            State::Ending(ending) => self.ending(ending, response),
+            State::Failing(left) => self.give_up(left - 1),
+            State::Reset if response.is_positive() => self.state = State::Ready,
             _ => self.fail(Failure::Refused(response), true),
         }
     }
@@ -286,7 +290,7 @@ impl Client {
         match exchange.end(accepted) {
             Ok(()) => {
                 self.events.push_back(Event::Authenticated);
-                self.ready();
+                self.state = State::Ready;
             }
             Err(ClientError::Refused) => self.fail(Failure::Refused(response), false),
             Err(error) => self.fail(Failure::Authentication(error), accepted),
@@ -310,28 +314,26 @@ impl Endpoint for Client {
         if !self.output.is_empty() {
             return Step::Write(std::mem::take(&mut self.output).into());
         }
-        match self.events.front() {
-            Some(event @ (Event::Ready(_) | Event::SendData)) => return Step::Event(event.clone()),
-            Some(_) => {
-                if let Some(event) = self.events.pop_front() {
-                    return Step::Event(event);
-                }
-            }
-            None => {}
+        if let Some(event) = self.events.pop_front() {
+            return Step::Event(event);
         }
-        match self.state {
+        let limits = &self.config.limits;
+        match &self.state {
             State::Closed => Step::Close,
             State::Upgrading => Step::StartTls,
-            State::Ending => Step::Read(self.config.limits.end_of_data),
+            State::Ready => Step::Event(Event::Ready(self.capabilities.clone())),
             // the application gives the message: nothing is to be read
-            State::Data(_) => Step::Event(Event::SendData),
-            _ => Step::Read(self.config.limits.reply),
+            State::Data(..) => Step::Event(Event::SendData),
+            State::Chunks(chunks, _) if chunks.may_go_on(&self.capabilities, limits) => Step::Event(Event::SendData),
+            State::DataCommand(_) => Step::Read(limits.data),
+            State::Ending(_) => Step::Read(limits.end_of_data),
+            _ => Step::Read(limits.reply),
         }
     }
 
-    fn secured(&mut self, _tls: TlsInfo) {
+    fn secured(&mut self, tls: TlsInfo) {
         // RFC 3207 §4.2: all that was known before is forgotten
-        self.tls = true;
+        self.tls = Some(tls);
         self.capabilities = Capabilities::default();
         self.input.clear();
         if matches!(self.state, State::Upgrading) {

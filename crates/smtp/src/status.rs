@@ -89,15 +89,17 @@ impl Failure {
         let (class, subject, detail) = match self {
             Failure::Refused(response) => return Status::of(response),
             Failure::Timeout | Failure::Closed => (Class::Transient, 4, 2),
-            Failure::Malformed => (Class::Transient, 5, 0),
+            Failure::Malformed | Failure::Unasked => (Class::Transient, 5, 0),
             Failure::Injected | Failure::Authentication(_) => (Class::Transient, 7, 5),
             Failure::TlsNotOffered | Failure::TlsRequired => (Class::Transient, 7, 4),
             Failure::MechanismNotOffered(_) => (Class::Transient, 7, 4),
-            Failure::EightBitNotOffered => (Class::Permanent, 6, 3),
+            Failure::RequireTlsNotOffered => (Class::Permanent, 7, 30), // RFC 8689 §4.2.2
+            Failure::EightBitNotOffered | Failure::BinaryNotOffered => (Class::Permanent, 6, 3),
             Failure::Utf8NotOffered => (Class::Permanent, 6, 7), // RFC 6531 §4
             Failure::TooLarge { .. } => (Class::Permanent, 3, 4),
             Failure::NoRecipient => (Class::Permanent, 5, 4),
-            Failure::BareLineEnd => (Class::Permanent, 6, 0),
+            Failure::Limit { .. } => (Class::Transient, 5, 3),
+            Failure::BareLineEnd | Failure::EightBit => (Class::Permanent, 6, 0),
         };
         Status::new(class, subject, detail)
     }

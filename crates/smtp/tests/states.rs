@@ -112,14 +112,18 @@ fn the_client_follows_its_table() {
                 drain(client);
             }
         };
-        let ready = ["220 x", "250-x\r\n250-STARTTLS\r\n250 AUTH PLAIN"];
-        let envelope = Envelope {
-            from: ReversePath::parse("<u@example.test>").unwrap(),
-            to: vec![ForwardPath::parse("<v@example.test>").unwrap()],
-            size: None,
-            eight_bit: false,
-            utf8: false,
+        let offers = |more: &str| format!("250-x\r\n250-STARTTLS\r\n{more}250 AUTH PLAIN");
+        let more = match state.as_str() {
+            "Group" => "250-PIPELINING\r\n",
+            "Chunks" => "250-CHUNKING\r\n",
+            "Failing" => "250-CHUNKING\r\n250-PIPELINING\r\n",
+            _ => "",
         };
+        let ready = ["220 x", &offers(more)];
+        let envelope = Envelope::new(
+            ReversePath::parse("<u@example.test>").unwrap(),
+            [ForwardPath::parse("<v@example.test>").unwrap()],
+        );
         match state.as_str() {
             "Greeting" => {}
             "Hello" => hear(&mut client, &ready[..1]),
@@ -129,13 +133,28 @@ fn the_client_follows_its_table() {
             "StartTls" => client.start_tls(),
             "Authenticating" => client.authenticate(Box::new(PlainClient::new("u", Secret::new("p")))),
             "Quitting" => client.quit(),
-            "Envelope" | "Recipient" | "DataCommand" | "Ending" => client.send(envelope),
+            "Envelope" | "Recipient" | "DataCommand" | "Ending" | "Group" | "Chunks" | "Failing" | "Reset" => {
+                client.send(envelope)
+            }
             _ => {}
         }
         drain(&mut client);
         match state.as_str() {
             "Recipient" => hear(&mut client, &["250 x"]),
             "DataCommand" => hear(&mut client, &["250 x", "250 x"]),
+            "Group" => hear(&mut client, &["250 x", "550 x"]),
+            "Reset" => hear(&mut client, &["550 x"]),
+            "Chunks" => {
+                hear(&mut client, &["250 x", "250 x"]);
+                client.data(b"hi\r\n");
+            }
+            "Failing" => {
+                hear(&mut client, &["250 x", "250 x"]);
+                client.data(b"hi\r\n");
+                client.data(b"hi\r\n");
+                drain(&mut client);
+                hear(&mut client, &["552 x"]);
+            }
             "Ending" => {
                 hear(&mut client, &["250 x", "250 x", "354 x"]);
                 client.data(b"hi\r\n");
@@ -144,7 +163,11 @@ fn the_client_follows_its_table() {
             _ => {}
         }
         drain(&mut client);
-        let before = if state == "Recipient" { "Envelope" } else { state };
+        let before = match state.as_str() {
+            "Recipient" => "Envelope",
+            "Group" => "DataCommand",
+            other => other,
+        };
         assert_eq!(client.state(), before, "{row:?}");
         client.feed(format!("{reply}\r\n").as_bytes());
         let said = drain(&mut client);

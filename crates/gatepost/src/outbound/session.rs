@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use gatepost_sasl::{ClientMechanism, Secret};
 use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Response};
-use gatepost_smtp::{Class, Status};
+use gatepost_smtp::{Body, Class, Status};
 use gatepost_syntax::ForwardPath;
 
 use super::live::{Change, Live, blocking};
@@ -221,13 +221,11 @@ impl Session {
 
 fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
     let to = recipients.iter().filter_map(|index| entry.recipients.get(*index));
-    Envelope {
-        from: entry.from.clone(),
-        to: to.map(|recipient| ForwardPath::Mailbox(recipient.to.clone())).collect(),
-        size: Some(entry.size),
-        eight_bit: entry.eight_bit,
-        utf8: entry.utf8,
-    }
+    let to = to.map(|recipient| ForwardPath::Mailbox(recipient.to.clone()));
+    let mut envelope = Envelope::new(entry.from.clone(), to);
+    let body = if entry.eight_bit { Body::EightBitMime } else { Body::SevenBit };
+    (envelope.mail.size, envelope.mail.body, envelope.mail.utf8) = (Some(entry.size), body, entry.utf8);
+    envelope
 }
 
 /// SCRAM where it is offered: the password is not told then.

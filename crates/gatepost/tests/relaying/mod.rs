@@ -86,13 +86,11 @@ pub async fn submit(handle: &Handle, to: &[&str], text: &str) -> Response {
     let address = handle.address(Service::Submissions).unwrap();
     let tls = ClientTls::opportunistic().unwrap();
     let connection = client::connect_to(&[address], "localhost", &tls, true, &client::Limits::default()).await.unwrap();
-    let envelope = Envelope {
-        from: ReversePath::parse("<alice@example.test>").unwrap(),
-        to: to.iter().map(|to| ForwardPath::parse(&format!("<{to}>")).unwrap()).collect(),
-        size: None,
-        eight_bit: !text.is_ascii(),
-        utf8: false,
-    };
+    let to = to.iter().map(|to| ForwardPath::parse(&format!("<{to}>")).unwrap());
+    let mut envelope = Envelope::new(ReversePath::parse("<alice@example.test>").unwrap(), to);
+    if !text.is_ascii() {
+        envelope.mail.body = gatepost_smtp::Body::EightBitMime;
+    }
     let message = format!("From: alice@example.test\r\nSubject: hello\r\n\r\n{text}\r\n");
     let config = Config { name: "laptop.test".parse().unwrap(), require_tls: true, limits: Limits::default() };
     let (mut step, mut last) = (0, Response::default());
@@ -164,6 +162,7 @@ impl Receiver {
                     text.push_str(&line);
                     continue;
                 }
+                Some(text) if text.is_empty() => {} // RFC 2920 §3.1: DATA was pipelined and nobody accepted
                 Some(text) => self.messages.lock().unwrap().push(std::mem::take(text)),
                 None => self.lines.lock().unwrap().push(line.trim_end().to_owned()),
             }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gatepost_syntax::{Domain, ForwardPath, ReversePath};
+use gatepost_syntax::Domain;
+
+use crate::envelope::{MailFrom, RcptTo};
 
 /// Bounds of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +14,15 @@ pub struct Limits {
     pub line: usize,
     /// Lines of a reply (default 128).
     pub lines: usize,
+    /// Recipients that are named before their replies are read (default 100): the replies must fit into what the network
+    /// holds (RFC 2920 §3.1).
+    pub group: usize,
+    /// Chunks that are sent before their replies are read (default 8).
+    pub chunks: usize,
     /// How long to wait for a reply (default 5 minutes, RFC 5321 §4.5.3.2).
     pub reply: Duration,
+    /// How long to wait for the reply to DATA (default 2 minutes, RFC 5321 §4.5.3.2.4).
+    pub data: Duration,
     /// How long to wait for the reply to a message (default 10 minutes, RFC 5321 §4.5.3.2.6).
     pub end_of_data: Duration,
 }
@@ -21,7 +30,15 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Limits { line: 2048, lines: 128, reply: minutes(5), end_of_data: minutes(10) }
+        Limits {
+            line: 2048,
+            lines: 128,
+            group: 100,
+            chunks: 8,
+            reply: minutes(5),
+            data: minutes(2),
+            end_of_data: minutes(10),
+        }
     }
 }
 
@@ -39,14 +56,8 @@ pub struct Config {
 /// A message's envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// The reverse-path.
-    pub from: ReversePath,
+    /// The sender and what the message is like.
+    pub mail: MailFrom,
     /// The recipients.
-    pub to: Vec<ForwardPath>,
-    /// Octets of the message, where they are known (RFC 1870).
-    pub size: Option<u64>,
-    /// Whether the message has octets beyond ASCII (RFC 6152).
-    pub eight_bit: bool,
-    /// Whether addresses or header fields have UTF-8 (RFC 6531).
-    pub utf8: bool,
+    pub to: Vec<RcptTo>,
 }

@@ -20,6 +20,9 @@ pub enum Failure {
     /// What came is no reply, or beyond the limits.
     #[error("malformed reply")]
     Malformed,
+    /// The server said something before it was asked.
+    #[error("a reply that nobody asked for")]
+    Unasked,
     /// Octets in clear behind the reply to STARTTLS: somebody puts words into the server's mouth (CVE-2011-0411).
     #[error("data behind the reply to STARTTLS")]
     Injected,
@@ -38,6 +41,13 @@ pub enum Failure {
     /// The message has 8-bit octets, and the server takes none (RFC 6152 §3).
     #[error("the server does not offer 8BITMIME")]
     EightBitNotOffered,
+    /// The message is not made of lines, and the server takes lines only (RFC 3030 §3).
+    #[error("the server does not offer BINARYMIME")]
+    BinaryNotOffered,
+    /// The message has octets beyond ASCII, and the envelope says that it has none. It was not ended, and the connection is
+    /// closed.
+    #[error("the message has 8-bit octets that were not declared")]
+    EightBit,
     /// The message needs SMTPUTF8 (RFC 6531 §3.1).
     #[error("the server does not offer SMTPUTF8")]
     Utf8NotOffered,
@@ -47,10 +57,19 @@ pub enum Failure {
         /// Octets.
         limit: u64,
     },
+    /// The message must travel over verified TLS to servers with REQUIRETLS only (RFC 8689 §4.2.1).
+    #[error("the server does not offer REQUIRETLS over verified TLS")]
+    RequireTlsNotOffered,
+    /// More recipients, domains or messages than the server takes at a time (RFC 9422).
+    #[error("the server takes {limit} at a time")]
+    Limit {
+        /// How many.
+        limit: usize,
+    },
     /// The envelope has no recipient.
     #[error("no recipient")]
     NoRecipient,
-    /// The message has a bare CR or LF; it was not ended, and the connection is closed (RFC 5321 §2.3.8).
-    #[error("the message has a bare CR or LF")]
+    /// The message has a bare CR, a bare LF or a NUL; it was not ended, and the connection is closed (RFC 5321 §2.3.8).
+    #[error("the message has a bare CR, a bare LF or a NUL")]
     BareLineEnd,
 }

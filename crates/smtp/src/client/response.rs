@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::command::number;
+
 /// A reply: a stranger's words. Printed, it is escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
@@ -53,10 +55,34 @@ pub struct Capabilities {
     pub smtputf8: bool,
     /// RFC 3207.
     pub starttls: bool,
+    /// RFC 3030.
+    pub chunking: bool,
+    /// RFC 3030.
+    pub binary_mime: bool,
+    /// RFC 3461.
+    pub dsn: bool,
+    /// RFC 8689.
+    pub require_tls: bool,
+    /// RFC 2034.
+    pub enhanced_status_codes: bool,
     /// RFC 1870: the limit in octets, 0 for none that is told.
     pub size: Option<u64>,
+    /// RFC 9422.
+    pub limits: Counts,
     /// RFC 4954: mechanisms in upper case.
     pub auth: Vec<String>,
+}
+
+/// What the server takes at a time (RFC 9422); what it does not tell is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// `RCPTMAX`: recipients of a message.
+    pub recipients: Option<usize>,
+    /// `RCPTDOMAINMAX`: domains that they are in.
+    pub domains: Option<usize>,
+    /// `MAILMAX`: messages of a session.
+    pub messages: Option<usize>,
 }
 
 impl Capabilities {
@@ -64,17 +90,41 @@ impl Capabilities {
     pub(crate) fn parse(response: &Response) -> Self {
         let mut offered = Capabilities::default();
         for line in response.lines.iter().skip(1) {
-            let mut words = line.split(' ').filter(|word| !word.is_empty());
-            match words.next().unwrap_or_default().to_ascii_uppercase().as_str() {
-                "PIPELINING" => offered.pipelining = true,
-                "8BITMIME" => offered.eight_bit_mime = true,
-                "SMTPUTF8" => offered.smtputf8 = true,
-                "STARTTLS" => offered.starttls = true,
-                "SIZE" => offered.size = Some(words.next().and_then(|size| size.parse().ok()).unwrap_or(0)),
-                "AUTH" => offered.auth.extend(words.map(str::to_ascii_uppercase)),
+            let mut words = line.trim_end_matches(' ').split(' ');
+            let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+            let words: Vec<&str> = words.collect();
+            match (keyword.as_str(), words.as_slice()) {
+                ("PIPELINING", []) => offered.pipelining = true,
+                ("8BITMIME", []) => offered.eight_bit_mime = true,
+                ("SMTPUTF8", _) => offered.smtputf8 = true, // RFC 6531 §3.1: parameters are for later
+                ("STARTTLS", []) => offered.starttls = true,
+                ("CHUNKING", []) => offered.chunking = true,
+                ("BINARYMIME", []) => offered.binary_mime = true,
+                ("DSN", []) => offered.dsn = true,
+                ("REQUIRETLS", []) => offered.require_tls = true,
+                ("ENHANCEDSTATUSCODES", []) => offered.enhanced_status_codes = true,
+                ("SIZE", []) => offered.size = Some(0),
+                ("SIZE", [size]) => offered.size = Some(number(size).unwrap_or(0)),
+                ("LIMITS", limits) => limits.iter().for_each(|limit| offered.limits.set(limit)),
+                ("AUTH", names) => offered.auth.extend(names.iter().map(|name| name.to_ascii_uppercase())),
                 _ => {}
             }
         }
         offered
+    }
+}
+
+impl Counts {
+    /// `limit-name-value = limit-name ["=" limit-value]`: these have 1 to 6 digits and are not 0; other ones are ignored.
+    fn set(&mut self, limit: &str) {
+        let (name, value) = limit.split_once('=').unwrap_or((limit, ""));
+        let place = match name.to_ascii_uppercase().as_str() {
+            "RCPTMAX" => &mut self.recipients,
+            "RCPTDOMAINMAX" => &mut self.domains,
+            "MAILMAX" => &mut self.messages,
+            _ => return,
+        };
+        let count = number(value).filter(|_| value.len() <= 6).and_then(|count| usize::try_from(count).ok());
+        *place = count.filter(|count| *count > 0);
     }
 }
