@@ -4,6 +4,7 @@
 mod dot;
 mod endpoint;
 mod line;
+pub mod proxy;
 mod scan;
 mod tls;
 
