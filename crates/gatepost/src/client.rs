@@ -33,7 +33,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub use crate::drive::{Broken, Handler};
-use crate::drive::{Stream, drive};
+use crate::drive::{Pace, Stream, drive};
+use crate::limits::Limits as ServerLimits;
 use crate::tls::Side;
 pub use crate::tls::client::ClientTls;
 use crate::tls::client::Peer;
@@ -133,7 +134,7 @@ pub async fn connect_to(
     let (tcp, address) = first(addresses, host, limits).await?;
     let (mut stream, mut tls) = (Stream::Plain(tcp), None);
     if implicit {
-        let secured = stream.secure(&side).await;
+        let secured = stream.secure(&side, Pace::new(&ServerLimits::default(), None).handshake).await;
         tls = Some(secured.map_err(|broken| ConnectError::Handshake { host: host.to_owned(), error: broken.into() })?);
     }
     Ok(Connection { stream, side, address, tls })
@@ -164,5 +165,6 @@ where
         endpoint.secured(tls);
     }
     let (_running, never) = watch::channel(false);
-    drive(&mut connection.stream, &connection.side, endpoint, &mut handler, never).await
+    let pace = Pace::new(&ServerLimits::default(), None);
+    drive(&mut connection.stream, &connection.side, &pace, endpoint, &mut handler, never).await
 }

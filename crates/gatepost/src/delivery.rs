@@ -8,12 +8,16 @@ use std::time::SystemTime;
 
 use gatepost_dkim::PrivateKey;
 use gatepost_results::{strip, trace};
-use gatepost_sasl::{Answer, Authenticator, Question};
+use gatepost_smtp::Reply;
 use gatepost_smtp::server::Server as Smtp;
-use gatepost_syntax::{Domain, HeaderBlock, Mailbox, ReversePath};
+use gatepost_syntax::{Domain, ForwardPath, HeaderBlock, Mailbox, ReversePath};
 
 use crate::bundle::Bundle;
+use crate::directory::Directory;
+use crate::gate::Gate;
 use crate::judge::{Inbound, Judge};
+use crate::limits::Limits;
+use crate::metrics::{Count, Metrics};
 use crate::outbound::Engine;
 use crate::spool::Spool;
 use crate::store::{Folder, MailStore};
@@ -26,8 +30,11 @@ pub(crate) struct Shared {
     pub(crate) users: Users,
     pub(crate) store: Arc<dyn MailStore>,
     pub(crate) spool: PathBuf,
-    pub(crate) signer: Option<SigningIdentity>,
-    pub(crate) message_limit: u64,
+    pub(crate) signers: Vec<Arc<SigningIdentity>>,
+    pub(crate) directory: Directory,
+    pub(crate) limits: Limits,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Mail for other domains; `None` where it is not taken.
     pub(crate) outbound: Option<Arc<Engine>>,
     /// Where bundles are kept, if they are.
@@ -42,19 +49,39 @@ pub(crate) struct SigningIdentity {
 }
 
 impl Shared {
-    /// The local user whose mailbox this is.
-    pub(crate) fn local(&self, mailbox: &Mailbox) -> Option<Mailbox> {
-        self.users.find(mailbox)
+    /// The users who get the mail for an address.
+    pub(crate) fn recipients(&self, address: &Mailbox) -> Vec<Mailbox> {
+        self.directory.users(&self.users, address)
+    }
+
+    /// The mailbox of a path; a lone postmaster is that of this host (RFC 5321 §4.1.1.3).
+    pub(crate) fn mailbox(&self, path: &ForwardPath) -> Option<Mailbox> {
+        match path {
+            ForwardPath::Mailbox(mailbox) => Some(mailbox.clone()),
+            ForwardPath::Postmaster => Mailbox::new("postmaster", self.hostname.clone()).ok(),
+        }
     }
 
     /// Whether mail for the domain ends here.
     pub(crate) fn is_local(&self, domain: &Domain) -> bool {
-        self.users.has_domain(domain)
+        self.directory.is_local(&self.users, domain)
     }
 
-    /// Asks the users' store.
-    pub(crate) async fn authenticate(&self, question: &Question) -> Answer {
-        self.users.answer(question).await
+    /// Counts what came of a message.
+    pub(crate) fn count(&self, finished: &Result<(), Reply>) {
+        let result = match finished {
+            Ok(()) => "accepted",
+            Err(reply) if reply.code() < 500 => "deferred",
+            Err(_) => "refused",
+        };
+        self.metrics.add(Count::Messages, result);
+    }
+
+    /// The keys that sign for an author: those of the nearest domain that has any.
+    pub(crate) fn signers(&self, author: &Domain) -> Vec<&Arc<SigningIdentity>> {
+        let near = |identity: &&Arc<SigningIdentity>| author.is_or_below(&identity.domain);
+        let nearest = self.signers.iter().filter(near).map(|identity| identity.domain.label_count()).max();
+        self.signers.iter().filter(near).filter(|identity| Some(identity.domain.label_count()) == nearest).collect()
     }
 
     /// Keeps the bundle of a judgement and the message beside it, if the operator wants that; gives the body back. That it

@@ -1,16 +1,24 @@
-//! One driver for all endpoints: it does what they say.
+//! One driver for all endpoints: it does what they say, and does not wait for ever.
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gatepost_wire::{Endpoint, Step, TlsInfo};
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::gate::Gate;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::tls::{Side, TlsStream};
 
 /// A connection, in clear or not.
@@ -20,9 +28,6 @@ pub(crate) enum Stream {
     /// While a handshake has it.
     Taken,
 }
-
-/// How long a peer may take to accept what is written, and to do a handshake.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a session broke off.
 #[derive(Debug, Error)]
@@ -44,38 +49,70 @@ impl From<Broken> for io::Error {
     }
 }
 
+/// How long the driver waits for what. Reads are the endpoint's to bound, and the throughput's.
+#[derive(Clone)]
+pub(crate) struct Pace {
+    pub(crate) handshake: Duration,
+    write: Duration,
+    session: Duration,
+    throughput: u32,
+    /// Our house, if we are its server: who is within, and who counts.
+    house: Option<(Arc<Gate>, Arc<Metrics>)>,
+}
+
+impl Pace {
+    pub(crate) fn new(limits: &Limits, house: Option<(Arc<Gate>, Arc<Metrics>)>) -> Self {
+        let Limits { handshake, write, session, throughput, .. } = *limits;
+        Pace { handshake, write, session, throughput: throughput.max(1), house }
+    }
+}
+
+/// Octets that must be accepted within one [`Limits::write`].
+const PIECE: usize = 64 << 10;
+
+thread_local! {
+    /// What is read goes through here into the endpoint, so that a session that is silent holds no buffer.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 32 << 10]);
+}
+
 impl Stream {
-    pub(crate) async fn secure(&mut self, side: &Side) -> Result<TlsInfo, Broken> {
+    pub(crate) async fn secure(&mut self, side: &Side, patience: Duration) -> Result<TlsInfo, Broken> {
         let Stream::Plain(tcp) = std::mem::replace(self, Stream::Taken) else {
             return Err(Broken::Handshake(io::Error::other("TLS within TLS")));
         };
-        let handshake = timeout(PATIENCE, side.handshake(tcp)).await;
+        let handshake = timeout(patience, side.handshake(tcp)).await;
         let (stream, info) =
             handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(Broken::Handshake)?;
         *self = Stream::Tls(Box::new(stream));
         Ok(info)
     }
 
-    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Plain(stream) => stream.read(buffer).await,
-            Stream::Tls(stream) => stream.read(buffer).await,
-            Stream::Taken => Ok(0),
-        }
+    /// Feeds what can be read; how many octets that were.
+    fn poll_feed<E: Endpoint>(&mut self, context: &mut Context<'_>, endpoint: &mut E) -> Poll<io::Result<usize>> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            ready!(match self {
+                Stream::Plain(stream) => Pin::new(stream).poll_read(context, &mut read),
+                Stream::Tls(stream) => Pin::new(stream).poll_read(context, &mut read),
+                Stream::Taken => Poll::Ready(Ok(())),
+            })?;
+            match read.filled() {
+                [] => endpoint.closed(),
+                octets => endpoint.feed(octets),
+            }
+            Poll::Ready(Ok(read.filled().len()))
+        })
     }
 
-    async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        let written = async {
-            match self {
-                Stream::Plain(stream) => stream.write_all(octets).await,
-                Stream::Tls(stream) => {
-                    stream.write_all(octets).await?;
-                    stream.flush().await
-                }
-                Stream::Taken => Err(io::ErrorKind::NotConnected.into()),
+    async fn write_piece(&mut self, octets: &[u8]) -> io::Result<()> {
+        match self {
+            Stream::Plain(stream) => stream.write_all(octets).await,
+            Stream::Tls(stream) => {
+                stream.write_all(octets).await?;
+                stream.flush().await
             }
-        };
-        timeout(PATIENCE, written).await?
+            Stream::Taken => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     async fn close(&mut self) -> io::Result<()> {
@@ -91,6 +128,9 @@ impl Stream {
 pub trait Handler<E: Endpoint>: Send {
     /// Answers an event by a method of the endpoint; an error breaks the session off.
     fn on(&mut self, endpoint: &mut E, event: E::Event) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// The session is over, however it ended.
+    fn ended(&mut self, _endpoint: &E) {}
 }
 
 impl<E: Endpoint, F: FnMut(&mut E, E::Event) -> io::Result<()> + Send> Handler<E> for F {
@@ -102,11 +142,56 @@ impl<E: Endpoint, F: FnMut(&mut E, E::Event) -> io::Result<()> + Send> Handler<E
 /// How long a peer may be silent once we are stopping.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
+/// How long a peer may be silent while nearly all places are taken.
+const CROWDED: Duration = Duration::from_secs(10);
+
+/// What a session has had so far.
+struct Course<'a> {
+    pace: &'a Pace,
+    began: Instant,
+    /// When we said something last, and octets that the peer said since.
+    spoke: Instant,
+    heard: u64,
+}
+
+impl Course<'_> {
+    /// Until when the peer may take to say more. It has `patience` at a time, and altogether since we spoke last
+    /// `patience` and a second for each [`Limits::throughput`] octets: who sends an octet a minute is not busy.
+    fn deadline(&self, patience: Duration, is_stopping: bool) -> Instant {
+        let is_crowded = self.pace.house.as_ref().is_some_and(|(gate, _)| gate.is_crowded());
+        let patience = if is_crowded { patience.min(CROWDED) } else { patience };
+        let patience = if is_stopping { patience.min(LAST_WORDS) } else { patience };
+        let earned = Duration::from_secs(self.heard / u64::from(self.pace.throughput));
+        let altogether = self.spoke + patience.saturating_add(earned).min(self.pace.session);
+        (Instant::now() + patience).min(altogether).min(self.began + self.pace.session)
+    }
+
+    fn heard(&mut self, octets: usize) {
+        let octets = u64::try_from(octets).unwrap_or(u64::MAX);
+        self.heard = self.heard.saturating_add(octets);
+        if let Some((_, metrics)) = &self.pace.house {
+            metrics.received.fetch_add(octets, Ordering::Relaxed);
+        }
+    }
+
+    async fn write(&mut self, stream: &mut Stream, octets: &[u8]) -> io::Result<()> {
+        for piece in octets.chunks(PIECE) {
+            timeout(self.pace.write, stream.write_piece(piece)).await??;
+        }
+        (self.spoke, self.heard) = (Instant::now(), 0);
+        if let Some((_, metrics)) = &self.pace.house {
+            metrics.sent.fetch_add(u64::try_from(octets.len()).unwrap_or(0), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
 /// Runs a session to its end. When we are stopping, a peer that goes on sending is heard to the end of what it
 /// does, and one that is silent is told that time is over.
 pub(crate) async fn drive<E>(
     stream: &mut Stream,
     side: &Side,
+    pace: &Pace,
     endpoint: &mut E,
     handler: &mut impl Handler<E>,
     mut stopping: watch::Receiver<bool>,
@@ -115,27 +200,27 @@ where
     E: Endpoint + Send,
     E::Event: Send,
 {
-    let mut buffer = vec![0; 16 << 10];
+    let now = Instant::now();
+    let mut course = Course { pace, began: now, spoke: now, heard: 0 };
     loop {
         match endpoint.poll() {
-            Step::Write(octets) => stream.write(&octets).await?,
+            Step::Write(octets) => course.write(stream, &octets).await?,
             Step::Read(patience) => {
                 let stop = *stopping.borrow();
-                let patience = if stop { patience.min(LAST_WORDS) } else { patience };
+                let read = poll_fn(|context| stream.poll_feed(context, endpoint));
                 let read = tokio::select! {
-                    read = timeout(patience, stream.read(&mut buffer)) => read,
+                    biased;
+                    read = timeout_at(course.deadline(patience, stop), read) => read,
                     _ = stopping.changed(), if !stop => continue,
                 };
                 match read {
-                    Ok(Ok(0)) => endpoint.closed(),
-                    Ok(Ok(length)) => endpoint.feed(buffer.get(..length).unwrap_or_default()),
-                    Ok(Err(error)) => return Err(error.into()), // a TLS stream that ends without close_notify, too
+                    Ok(read) => course.heard(read?), // an error: a TLS stream that ends without close_notify, too
                     Err(_) => endpoint.timed_out(),
                 }
             }
-            Step::StartTls => endpoint.secured(stream.secure(side).await?),
+            Step::StartTls => endpoint.secured(stream.secure(side, pace.handshake).await?),
             Step::Event(event) => handler.on(endpoint, event).await?,
-            Step::Close => return Ok(stream.close().await?),
+            Step::Close => return Ok(timeout(pace.write, stream.close()).await.map_err(io::Error::from)??),
         }
     }
 }

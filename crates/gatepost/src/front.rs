@@ -1,75 +1,56 @@
 //! What stands behind a listener: the gate, and a task a connection.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use gatepost_smtp::server::{Config as SmtpConfig, Profile, Server as Smtp};
 use gatepost_wire::Endpoint;
+use gatepost_wire::proxy::{self, ProxyHeader, ProxyLimits};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::delivery::Shared;
-use crate::drive::{Broken, Handler, Stream, drive};
+use crate::drive::{Broken, Handler, Pace, Stream, drive};
+use crate::gate::{Gate, Pass, Refused};
+use crate::metrics::{Count, Metrics};
 use crate::mx::Mx;
+use crate::network::Network;
 use crate::pop::Pop;
 use crate::random;
-use crate::server::{Limits, Service};
+use crate::service::Service;
 use crate::submission::Submission;
 use crate::tls::{Side, Tls};
 
-/// Lets in as many as the limits say.
-pub(crate) struct Gate {
-    all: Arc<Semaphore>,
-    peers: Mutex<HashMap<IpAddr, usize>>,
-    per_peer: usize,
-}
-
-impl Gate {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Gate { all: Arc::new(Semaphore::new(limits.connections)), peers: Mutex::default(), per_peer: limits.per_peer }
-    }
-
-    fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Pass> {
-        let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = peers.entry(peer).or_default();
-        if *count >= self.per_peer {
-            return None;
-        }
-        *count += 1;
-        Some(Pass { gate: Arc::clone(self), peer, _permit: permit })
-    }
-}
-
-struct Pass {
-    gate: Arc<Gate>,
-    peer: IpAddr,
-    _permit: tokio::sync::OwnedSemaphorePermit,
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        let mut peers = self.gate.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = peers.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                peers.remove(&self.peer);
-            }
-        }
-    }
+/// What sessions begin with. Another one can take its place; those that have begun keep theirs.
+pub(crate) struct Site {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) tls: Tls,
 }
 
 /// One listener's work.
 #[derive(Clone)]
 pub(crate) struct Front {
     pub(crate) service: Service,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) tls: Tls,
+    pub(crate) site: Arc<ArcSwap<Site>>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) pace: Pace,
+    /// Peers that speak for others.
+    pub(crate) proxies: Arc<[Network]>,
     pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// A peer that was let in. What it takes up is given back when this is dropped.
+struct Visit {
+    peer: IpAddr,
+    _place: OwnedSemaphorePermit,
+    _pass: Pass,
 }
 
 impl Front {
@@ -79,67 +60,130 @@ impl Front {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
+                Some(_) = sessions.join_next() => continue, // a task that has ended still takes memory
                 _ = stopping.changed() => break,
             };
             match accepted {
-                Ok((tcp, peer)) => match self.gate.enter(peer.ip()) {
-                    Some(pass) => drop(sessions.spawn(self.clone().session(tcp, peer.ip().to_canonical(), pass))),
-                    None => {
-                        tracing::warn!(service = self.service.name(), peer = %peer.ip(), "too many connections")
-                    }
+                Ok((tcp, address)) => match self.gate.place() {
+                    Ok(place) => drop(sessions.spawn(self.clone().meet(tcp, address, place))),
+                    Err(refused) => self.turn_away(&tcp, address.ip(), refused),
                 },
                 Err(error) => {
                     // out of file descriptors, most likely: wait for some to be closed
-                    tracing::error!(service = self.service.name(), %error, "accept");
+                    tracing::error!(service = self.service.name(), %error, "accept; if there are too many open files, raise `ulimit -n`");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
-            while sessions.try_join_next().is_some() {}
         }
         drop(listener);
         let finished = async { while sessions.join_next().await.is_some() {} };
-        if tokio::time::timeout(grace, finished).await.is_err() {
+        if timeout(grace, finished).await.is_err() {
             tracing::warn!(service = self.service.name(), left = sessions.len(), "sessions are cut off");
         }
     }
 
-    async fn session(self, tcp: TcpStream, peer: IpAddr, _pass: Pass) {
-        let (service, shared) = (self.service, Arc::clone(&self.shared));
+    /// Says that it is too much, where that takes no handshake. Who does not read it at once does not get it.
+    fn turn_away(&self, tcp: &TcpStream, peer: IpAddr, refused: Refused) {
+        self.metrics.add(Count::Refused, refused.word());
+        tracing::warn!(service = self.service.name(), %peer, reason = refused.word(), "a connection is refused");
+        let _ = tcp.try_write(self.service.busy());
+    }
+
+    /// Learns who it is, and lets him in or not.
+    async fn meet(self, mut tcp: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+        let peer = match self.peer(&mut tcp, address.ip().to_canonical()).await {
+            Ok(peer) => peer,
+            Err(error) => {
+                self.metrics.add(Count::Broken, "proxy");
+                return tracing::warn!(service = self.service.name(), proxy = %address.ip(), %error, "no PROXY header");
+            }
+        };
+        match self.gate.enter(peer) {
+            Ok(pass) => self.session(tcp, Visit { peer, _place: place, _pass: pass }).await,
+            Err(refused) => self.turn_away(&tcp, peer, refused),
+        }
+    }
+
+    /// The real peer: a configured proxy must say who it is, and of others such a header is an error of the protocol.
+    async fn peer(&self, tcp: &mut TcpStream, address: IpAddr) -> io::Result<IpAddr> {
+        if !self.proxies.iter().any(|network| network.contains(address)) {
+            return Ok(address);
+        }
+        let told = timeout(self.pace.handshake, proxied(tcp)).await??;
+        Ok(told.map_or(address, |told| told.ip().to_canonical()))
+    }
+
+    async fn session(self, tcp: TcpStream, visit: Visit) {
+        let (service, peer, site) = (self.service, visit.peer, self.site.load_full());
+        let shared = Arc::clone(&site.shared);
         let Some(nonce) = random::nonce() else {
             return tracing::error!("the system has no randomness");
         };
+        let _open = self.metrics.open(service.name());
+        tracing::debug!(service = service.name(), %peer, "session begins");
         let ended = match service {
-            Service::Mx => self.run(tcp, self.smtp(Profile::Mx, &nonce), Mx::new(shared, peer)).await,
+            Service::Mx => self.run(tcp, &site.tls, smtp(&shared, Profile::Mx, &nonce), Mx::new(shared, peer)).await,
             Service::Submission | Service::Submissions => {
-                self.run(tcp, self.smtp(Profile::Submission, &nonce), Submission::new(shared, peer)).await
+                let endpoint = smtp(&shared, Profile::Submission, &nonce);
+                self.run(tcp, &site.tls, endpoint, Submission::new(shared, peer)).await
             }
             Service::Pop3 | Service::Pop3s => {
                 let config = gatepost_pop3::server::Config { stls: true, ..Default::default() };
-                self.run(tcp, gatepost_pop3::server::Server::new(config, &nonce), Pop::new(shared)).await
+                let endpoint = gatepost_pop3::server::Server::new(config, &nonce);
+                self.run(tcp, &site.tls, endpoint, Pop::new(shared, peer)).await
             }
         };
         match ended {
             Ok(()) => tracing::debug!(service = service.name(), %peer, "session ended"),
-            Err(error) => tracing::info!(service = service.name(), %peer, %error, "session broke off"),
+            Err(error) => {
+                self.metrics
+                    .add(Count::Broken, if matches!(error, Broken::Handshake(_)) { "tls" } else { "connection" });
+                tracing::info!(service = service.name(), %peer, %error, "session broke off");
+            }
         }
     }
 
-    fn smtp(&self, profile: Profile, nonce: &str) -> Smtp {
-        let mut config = SmtpConfig::new(self.shared.hostname.clone(), profile);
-        config.limits.message = self.shared.message_limit;
-        Smtp::new(config, nonce)
-    }
-
-    async fn run<E>(&self, tcp: TcpStream, mut endpoint: E, mut handler: impl Handler<E>) -> Result<(), Broken>
+    async fn run<E>(
+        &self,
+        tcp: TcpStream,
+        tls: &Tls,
+        mut endpoint: E,
+        mut handler: impl Handler<E>,
+    ) -> Result<(), Broken>
     where
         E: Endpoint + Send,
         E::Event: Send,
     {
         tcp.set_nodelay(true)?;
-        let (mut stream, side) = (Stream::Plain(tcp), Side::Server(self.tls.clone().alpn(self.service.alpn())));
+        let (mut stream, side) = (Stream::Plain(tcp), Side::Server(tls.clone().alpn(self.service.alpn())));
         if self.service.is_implicit_tls() {
-            endpoint.secured(stream.secure(&side).await?);
+            endpoint.secured(stream.secure(&side, self.pace.handshake).await?);
         }
-        drive(&mut stream, &side, &mut endpoint, &mut handler, self.stopping.clone()).await
+        let stopping = self.stopping.clone();
+        let ended = drive(&mut stream, &side, &self.pace, &mut endpoint, &mut handler, stopping).await;
+        handler.ended(&endpoint);
+        ended
+    }
+}
+
+fn smtp(shared: &Shared, profile: Profile, nonce: &str) -> Smtp {
+    let mut config = SmtpConfig::new(shared.hostname.clone(), profile);
+    config.limits.message = shared.limits.message;
+    Smtp::new(config, nonce)
+}
+
+/// Reads a PROXY header, and nothing behind it.
+async fn proxied(tcp: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
+    let (limits, mut octets) = (ProxyLimits::default(), Vec::new());
+    loop {
+        match proxy::read(&octets, &limits) {
+            ProxyHeader::Complete { peer, .. } => return Ok(peer),
+            ProxyHeader::Malformed => return Err(io::Error::other("what came is no PROXY header")),
+            ProxyHeader::NeedMore(more) => {
+                let begin = octets.len();
+                octets.resize(begin + more, 0);
+                tcp.read_exact(octets.get_mut(begin..).unwrap_or_default()).await?;
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Sessions of other servers: their mail is judged and delivered.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,11 +11,12 @@ use gatepost_results::Explain;
 use gatepost_sasl::Answer;
 use gatepost_smtp::Reply;
 use gatepost_smtp::server::{Event, Server as Smtp};
-use gatepost_syntax::{ForwardPath, Mailbox, ReversePath};
+use gatepost_syntax::{ForwardPath, Mailbox, ReversePath, escape};
 
 use crate::delivery::{Judged, Shared, received};
 use crate::drive::Handler;
-use crate::judge::{Envelope, JudgeError, Judging};
+use crate::judge::{Envelope, Inbound, JudgeError, Judging};
+use crate::metrics::Count;
 use crate::spool::Spool;
 use crate::store::Folder;
 
@@ -23,8 +25,10 @@ pub(crate) struct Mx {
     shared: Arc<Shared>,
     peer: IpAddr,
     from: ReversePath,
-    recipients: Vec<Mailbox>,
-    arriving: Option<Arriving>,
+    /// As the client said, and who gets the mail.
+    addressed: Vec<Mailbox>,
+    recipients: BTreeSet<Mailbox>,
+    arriving: Option<Box<Arriving>>,
 }
 
 /// A message within DATA.
@@ -37,50 +41,68 @@ struct Arriving {
 
 impl Mx {
     pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
-        Mx { shared, peer, from: ReversePath::Null, recipients: Vec::new(), arriving: None }
+        let (addressed, recipients) = (Vec::new(), BTreeSet::new());
+        Mx { shared, peer, from: ReversePath::Null, addressed, recipients, arriving: None }
+    }
+
+    fn mail(&mut self, endpoint: &mut Smtp, path: ReversePath) {
+        (self.from, self.arriving) = (path, None);
+        self.addressed.clear();
+        self.recipients.clear();
+        if self.shared.gate.may_send(self.peer, None) {
+            endpoint.accept();
+        } else {
+            self.shared.metrics.add(Count::Refused, "messages");
+            endpoint.refuse(&Reply::transient(450, "4.7.1", "too many messages, try again later"));
+        }
     }
 
     fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
-        let mailbox = match path {
-            ForwardPath::Mailbox(mailbox) => Some(mailbox.clone()),
-            ForwardPath::Postmaster => Mailbox::new("postmaster", self.shared.hostname.clone()).ok(),
-        };
-        match mailbox.and_then(|mailbox| self.shared.local(&mailbox)) {
-            Some(mailbox) => {
-                self.recipients.push(mailbox);
-                endpoint.accept();
-            }
-            None => endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here")),
+        let mailbox = self.shared.mailbox(path);
+        let users = mailbox.as_ref().map(|mailbox| self.shared.recipients(mailbox)).unwrap_or_default();
+        if users.is_empty() {
+            let reply = match mailbox.as_ref().and_then(Mailbox::domain) {
+                Some(domain) if !self.shared.is_local(domain) => ("5.7.1", "mail for this domain is not relayed"),
+                _ => ("5.1.1", "no such user here"),
+            };
+            return endpoint.refuse(&Reply::permanent(550, reply.0, reply.1));
         }
+        self.addressed.extend(mailbox);
+        self.recipients.extend(users);
+        endpoint.accept();
     }
 
     fn data(&mut self, chunk: &[u8]) {
         let shared = &self.shared;
-        let arriving = self.arriving.get_or_insert_with(|| Arriving {
-            judging: shared.judge.begin(),
-            body: Spool::new(&shared.spool),
-            problem: None,
+        let arriving = self.arriving.get_or_insert_with(|| {
+            Box::new(Arriving { judging: shared.judge.begin(), body: Spool::new(&shared.spool), problem: None })
         });
         if arriving.problem.is_some() {
             return;
         }
         arriving.problem = match arriving.judging.feed(chunk) {
-            Ok(body) => arriving.body.write(body).err().map(|error| {
-                tracing::error!(%error, "the spool can not be written");
-                Reply::transient(451, "4.3.0", "local error, try again later")
-            }),
+            Ok(body) => arriving.body.write(body).err().map(|error| local_error(&error)),
             Err(error) => Some(refusal(&error)),
         };
     }
 
     async fn end(&mut self, endpoint: &mut Smtp) {
+        let finished = self.finish(endpoint).await;
+        self.shared.count(&finished);
+        match finished {
+            Ok(()) => endpoint.accept(),
+            Err(reply) => endpoint.refuse(&reply),
+        }
+    }
+
+    async fn finish(&mut self, endpoint: &Smtp) -> Result<(), Reply> {
         let now = SystemTime::now();
-        let arriving = self.arriving.take();
-        let Some(arriving) = arriving else {
-            return endpoint.refuse(&Reply::permanent(550, "5.6.0", "the message is empty"));
+        let arriving = self.arriving.take().map(|arriving| *arriving);
+        let Some(Arriving { judging, body, problem }) = arriving else {
+            return Err(Reply::permanent(550, "5.6.0", "the message is empty"));
         };
-        if let Some(problem) = arriving.problem {
-            return endpoint.refuse(&problem);
+        if let Some(problem) = problem {
+            return Err(problem);
         }
         let envelope = Envelope {
             ip: self.peer,
@@ -88,38 +110,43 @@ impl Mx {
             mail_from: self.from.mailbox().map(ToString::to_string).unwrap_or_default(),
             now,
         };
-        let inbound = match self.shared.judge.finish(arriving.judging, &envelope).await {
-            Ok(inbound) => inbound,
-            Err(error) => return endpoint.refuse(&refusal(&error)),
-        };
-        tracing::info!(peer = %self.peer, from = %self.from, verdict = %inbound.explain().line(), "judged");
-        let Ok(body) = self.shared.keep_bundle(&inbound, arriving.body).await else {
-            return endpoint.refuse(&Reply::transient(451, "4.3.0", "local error, try again later"));
-        };
+        let inbound = self.shared.judge.finish(judging, &envelope).await.map_err(|error| refusal(&error))?;
+        let body = self.shared.keep_bundle(&inbound, body).await.map_err(|error| local_error(&error))?;
+        let folder = self.sorted(&inbound)?;
+        let received = received(endpoint, &self.shared.hostname, self.peer, &self.addressed, now);
+        let recipients = std::mem::take(&mut self.recipients).into_iter().collect();
+        let judged = Judged { inbound, received, body };
+        self.shared.deliver(judged, &self.from, recipients, folder).await.map_err(|error| local_error(&error))
+    }
+
+    /// Where the message belongs, if it is to be taken at all.
+    fn sorted(&self, inbound: &Inbound) -> Result<Folder, Reply> {
+        self.shared.metrics.add(Count::Spf, inbound.spf.verdict.word());
+        self.shared.metrics.add(Count::Dkim, inbound.dkim.word());
+        self.shared.metrics.add(Count::Dmarc, inbound.dmarc.verdict.word());
+        let from = escape(self.from.to_string());
+        tracing::info!(peer = %self.peer, from, verdict = %inbound.explain().line(), "judged");
+        if inbound.headers.named("Received").count() >= self.shared.limits.received {
+            return Err(Reply::permanent(554, "5.4.6", "too many hops: the message is going in circles"));
+        }
         // RFC 5322 §3.6: a message whose author can not be told is refused whatever the policy: readers may show anybody
         if let gatepost_dmarc::Verdict::PermError(error) = &inbound.dmarc.verdict {
-            return endpoint.refuse(&Reply::permanent(550, "5.6.0", &error.to_string()));
+            return Err(Reply::permanent(550, "5.6.0", &error.to_string()));
         }
-        let folder = match inbound.disposition() {
+        match inbound.disposition() {
             Request::Reject => {
                 let author = inbound.dmarc.author.as_ref().map(ToString::to_string).unwrap_or_default();
-                let text = format!("rejected by DMARC policy for {author}");
-                return endpoint.refuse(&Reply::permanent(550, "5.7.1", &text));
+                Err(Reply::permanent(550, "5.7.1", &format!("rejected by DMARC policy for {author}")))
             }
-            Request::Quarantine => Folder::Junk,
-            Request::None => Folder::Inbox,
-        };
-        let recipients = std::mem::take(&mut self.recipients);
-        let received = received(endpoint, &self.shared.hostname, self.peer, &recipients, now);
-        let judged = Judged { inbound, received, body };
-        match self.shared.deliver(judged, &self.from, recipients, folder).await {
-            Ok(()) => endpoint.accept(),
-            Err(error) => {
-                tracing::error!(%error, "a message can not be stored");
-                endpoint.refuse(&Reply::transient(451, "4.3.0", "local error, try again later"));
-            }
+            Request::Quarantine => Ok(Folder::Junk),
+            Request::None => Ok(Folder::Inbox),
         }
     }
+}
+
+fn local_error(error: &io::Error) -> Reply {
+    tracing::error!(%error, "a message can not be stored; is the disk full?");
+    Reply::transient(451, "4.3.0", "local error, try again later")
 }
 
 fn refusal(error: &JudgeError) -> Reply {
@@ -130,11 +157,7 @@ impl Handler<Smtp> for Mx {
     async fn on(&mut self, endpoint: &mut Smtp, event: Event) -> io::Result<()> {
         match event {
             Event::Auth(_) => endpoint.answer(Answer::Deny),
-            Event::Mail(mail) => {
-                (self.from, self.arriving) = (mail.path, None);
-                self.recipients.clear();
-                endpoint.accept();
-            }
+            Event::Mail(mail) => self.mail(endpoint, mail.path),
             Event::Recipient(recipient) => self.recipient(endpoint, &recipient.path),
             Event::Data(chunk) => self.data(&chunk),
             Event::EndOfData => self.end(endpoint).await,

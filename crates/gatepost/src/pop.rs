@@ -3,6 +3,7 @@
 mod ahead;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use gatepost_pop3::server::{Event, OpenError, Server as Pop3};
@@ -10,18 +11,20 @@ use gatepost_sasl::Identity;
 
 use crate::delivery::Shared;
 use crate::drive::Handler;
+use crate::login::LogIn;
 use crate::store::{MailStore, Maildrop};
 use ahead::Ahead;
 
 /// One session's work.
 pub(crate) struct Pop {
     shared: Arc<Shared>,
+    login: LogIn,
     maildrop: Option<Ahead>,
 }
 
 impl Pop {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Pop { shared, maildrop: None }
+    pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
+        Pop { login: LogIn::new(Arc::clone(&shared), peer), shared, maildrop: None }
     }
 }
 
@@ -29,9 +32,10 @@ impl Handler<Pop3> for Pop {
     async fn on(&mut self, endpoint: &mut Pop3, event: Event) -> io::Result<()> {
         match event {
             Event::Auth(question) => {
-                let answer = self.shared.authenticate(&question).await;
+                let answer = self.login.answer(&question, endpoint.auth_failures()).await;
                 endpoint.answer(answer);
             }
+            Event::Open(identity) if !self.login.enter(&identity.user) => endpoint.opened(Err(OpenError::Temporary)),
             Event::Open(identity) => match open(Arc::clone(&self.shared.store), identity).await {
                 Ok(maildrop) => {
                     endpoint.opened(Ok(maildrop.entries().to_vec()));
@@ -53,6 +57,10 @@ impl Handler<Pop3> for Pop {
             _ => endpoint.unreadable(),
         }
         Ok(())
+    }
+
+    fn ended(&mut self, endpoint: &Pop3) {
+        self.login.count(endpoint.auth_failures());
     }
 }
 

@@ -4,8 +4,8 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use gatepost_dkim::PrivateKey;
 use gatepost_dns::Resolver;
 use gatepost_syntax::Domain;
@@ -15,70 +15,22 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::delivery::{Shared, SigningIdentity};
-use crate::front::{Front, Gate};
+use crate::directory::Directory;
+use crate::drive::Pace;
+use crate::front::{Front, Site};
+use crate::gate::Gate;
+use crate::handle::Handle;
+use crate::http;
 use crate::judge::Judge;
+use crate::limits::Limits;
+use crate::metrics::{Gauge, Metrics};
+use crate::network::Network;
 use crate::outbound::{Engine, Outbound, Relay};
 use crate::policy::Policy;
+use crate::service::Service;
 use crate::store::MailStore;
 use crate::tls::Tls;
 use crate::users::Users;
-
-/// What a port is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Service {
-    /// Mail from other servers, STARTTLS offered (port 25).
-    Mx,
-    /// Mail from users after STARTTLS and AUTH (port 587).
-    Submission,
-    /// The same over implicit TLS (port 465, RFC 8314 §3.3).
-    Submissions,
-    /// POP3 with STLS (port 110).
-    Pop3,
-    /// POP3 over implicit TLS (port 995).
-    Pop3s,
-}
-
-impl Service {
-    /// A short name for logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Service::Mx => "mx",
-            Service::Submission => "submission",
-            Service::Submissions => "submissions",
-            Service::Pop3 => "pop3",
-            Service::Pop3s => "pop3s",
-        }
-    }
-
-    /// SMTP has no name in that registry.
-    pub(crate) fn alpn(self) -> Option<&'static str> {
-        (self == Service::Pop3s).then_some("pop3")
-    }
-
-    pub(crate) fn is_implicit_tls(self) -> bool {
-        matches!(self, Service::Submissions | Service::Pop3s)
-    }
-}
-
-/// Bounds of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Connections at a time (default 1000).
-    pub connections: usize,
-    /// Connections of one address at a time (default 50).
-    pub per_peer: usize,
-    /// Octets of a message (default 50 MiB).
-    pub message: u64,
-    /// How long sessions may go on after the server was told to stop (default 10 s).
-    pub grace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { connections: 1000, per_peer: 50, message: 50 << 20, grace: Duration::from_secs(10) }
-    }
-}
 
 /// Why a server can not start.
 #[derive(Debug, Error)]
@@ -88,7 +40,7 @@ pub enum Error {
     #[error("the server needs {0}")]
     Missing(&'static str),
     /// An address can not be listened on.
-    #[error("{service} on {address}: {error}")]
+    #[error("{service} on {address}: {error}{}", listen_hint(error))]
     Listen {
         /// For which service.
         service: &'static str,
@@ -110,6 +62,15 @@ pub enum Error {
     Runtime(io::Error),
 }
 
+fn listen_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there, or this one runs twice: choose another port",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        _ => "",
+    }
+}
+
 /// A mail server to be.
 ///
 /// See the crate's page for an example.
@@ -123,10 +84,14 @@ pub struct Server {
     policy: Policy,
     sealers: Vec<Domain>,
     bundles: Option<PathBuf>,
-    signer: Option<SigningIdentity>,
+    signers: Vec<Arc<SigningIdentity>>,
+    directory: Directory,
     relay: Option<Relay>,
     limits: Limits,
     listen: Vec<(Service, SocketAddr)>,
+    operators: Option<SocketAddr>,
+    proxies: Vec<Network>,
+    gauges: Vec<Gauge>,
 }
 
 impl std::fmt::Debug for Server {
@@ -148,10 +113,14 @@ impl Server {
             policy: Policy::default(),
             sealers: Vec::new(),
             bundles: None,
-            signer: None,
+            signers: Vec::new(),
+            directory: Directory::default(),
             relay: None,
             limits: Limits::default(),
             listen: Vec::new(),
+            operators: None,
+            proxies: Vec::new(),
+            gauges: Vec::new(),
         }
     }
 
@@ -211,10 +180,46 @@ impl Server {
         self
     }
 
-    /// Signs mail of users in this domain.
+    /// Signs mail of authors in this domain and below, unless there is a key for a domain that is nearer. Of one domain
+    /// all keys sign: an RSA key beside an Ed25519 key serves verifiers that know only one of them (RFC 8463 §5).
     #[must_use]
     pub fn sign(mut self, domain: Domain, selector: Domain, key: PrivateKey) -> Self {
-        self.signer = Some(SigningIdentity { domain, selector, key });
+        self.signers.push(Arc::new(SigningIdentity { domain, selector, key }));
+        self
+    }
+
+    /// Local domains, aliases, catch-alls and sub-addresses; by default only the users' own addresses get mail.
+    #[must_use]
+    pub fn directory(mut self, directory: Directory) -> Self {
+        self.directory = directory;
+        self
+    }
+
+    /// Peers in these networks are proxies: their connections must begin with a PROXY header, versions 1 or 2, which tells
+    /// the real peer. Without it SPF would judge the proxy.
+    #[must_use]
+    pub fn proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.proxies.extend(networks);
+        self
+    }
+
+    /// Answers operators' programs here by HTTP: `/metrics` for Prometheus, `/health` and `/ready`. Nothing there is
+    /// secret, but it is nobody else's business: choose a loopback address.
+    #[must_use]
+    pub fn metrics(mut self, address: SocketAddr) -> Self {
+        self.operators = Some(address);
+        self
+    }
+
+    /// One more gauge among the metrics.
+    #[must_use]
+    pub fn gauge(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Self {
+        self.gauges.push(Gauge { name, help, read: Box::new(read) });
         self
     }
 
@@ -257,45 +262,80 @@ impl Server {
     }
 
     /// Starts listening, within a tokio runtime.
-    pub async fn start(self) -> Result<Handle, Error> {
-        let hostname = self.hostname;
-        let resolver = self.resolver.ok_or(Error::Missing("a resolver"))?;
-        let judge = Judge::new(Arc::clone(&resolver), hostname.as_str());
-        let engine = self.relay.map(|relay| Engine::open(relay, hostname.clone(), resolver)).transpose()?;
-        let judge = judge.preset(self.policy.preset()).trusted_sealers(self.sealers);
-        let shared = Arc::new(Shared {
-            judge: if self.bundles.is_some() { judge.bundles() } else { judge },
-            bundles: self.bundles,
-            users: self.users.ok_or(Error::Missing("users"))?,
-            store: self.store.ok_or(Error::Missing("a store"))?,
-            spool: self.spool,
-            signer: self.signer,
-            message_limit: self.limits.message,
-            outbound: engine.map(Arc::new),
-            hostname,
-        });
-        let tls = self.tls.ok_or(Error::Missing("a certificate"))?;
+    pub async fn start(mut self) -> Result<Handle, Error> {
+        let (listen, operators, limits) = (std::mem::take(&mut self.listen), self.operators, self.limits.clone());
+        let proxies: Arc<[Network]> = std::mem::take(&mut self.proxies).into();
+        let outbound = self.engine()?;
+        let metrics = Arc::new(Metrics::new(std::mem::take(&mut self.gauges)));
+        let gate = Arc::new(Gate::new(limits.clone()));
+        let site =
+            Arc::new(ArcSwap::from_pointee(self.site(Arc::clone(&gate), Arc::clone(&metrics), outbound.clone())?));
         let (stop, stopping) = watch::channel(false);
-        let gate = Arc::new(Gate::new(&self.limits));
+        let pace = Pace::new(&limits, Some((Arc::clone(&gate), Arc::clone(&metrics))));
         let (mut accepting, mut addresses) = (JoinSet::new(), Vec::new());
-        for (service, address) in self.listen {
+        for &(service, address) in &listen {
             let failed = |error| Error::Listen { service: service.name(), address: address.to_string(), error };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let only_v6 = listen.iter().any(|(_, other)| other.is_ipv4() && other.port() == address.port());
+            let listener = bind(address, only_v6).map_err(failed)?;
             addresses.push((service, listener.local_addr().map_err(failed)?));
             let front = Front {
                 service,
-                shared: Arc::clone(&shared),
-                tls: tls.clone(),
+                site: Arc::clone(&site),
                 gate: Arc::clone(&gate),
+                metrics: Arc::clone(&metrics),
+                pace: pace.clone(),
+                proxies: Arc::clone(&proxies),
                 stopping: stopping.clone(),
             };
-            accepting.spawn(front.accept(listener, self.limits.grace));
+            accepting.spawn(front.accept(listener, limits.grace));
         }
-        if let Some(engine) = &shared.outbound {
-            accepting.spawn(Arc::clone(engine).run(Arc::clone(&shared), stopping, self.limits.grace));
+        if let Some(engine) = &outbound {
+            accepting.spawn(Arc::clone(engine).run(Arc::clone(&site.load().shared), stopping.clone(), limits.grace));
         }
-        let outbound = shared.outbound.clone().map(Outbound::new);
-        Ok(Handle { addresses, stop, accepting, tls, outbound })
+        let (mut answering, mut answers_at) = (JoinSet::new(), None);
+        if let Some(address) = operators {
+            let failed = |error| Error::Listen { service: "metrics", address: address.to_string(), error };
+            let listener = bind(address, false).map_err(failed)?;
+            answers_at = Some(listener.local_addr().map_err(failed)?);
+            answering.spawn(http::serve(listener, Arc::clone(&metrics), stopping));
+        }
+        let outbound = outbound.map(Outbound::new);
+        Ok(Handle { addresses, operators: answers_at, stop, accepting, answering, site, metrics, outbound })
+    }
+
+    fn engine(&mut self) -> Result<Option<Arc<Engine>>, Error> {
+        let (Some(relay), Some(resolver)) = (self.relay.take(), &self.resolver) else {
+            return Ok(None);
+        };
+        Engine::open(relay, self.hostname.clone(), Arc::clone(resolver)).map(|engine| Some(Arc::new(engine)))
+    }
+
+    /// What sessions begin with, in place of what another server had: gate, metrics, store, spool and queue are one for all.
+    pub(crate) fn site_after(mut self, before: &Shared) -> Result<Site, Error> {
+        self.store = Some(Arc::clone(&before.store));
+        self.spool.clone_from(&before.spool);
+        self.site(Arc::clone(&before.gate), Arc::clone(&before.metrics), before.outbound.clone())
+    }
+
+    fn site(&mut self, gate: Arc<Gate>, metrics: Arc<Metrics>, outbound: Option<Arc<Engine>>) -> Result<Site, Error> {
+        let resolver = self.resolver.take().ok_or(Error::Missing("a resolver"))?;
+        let judge = Judge::new(resolver, self.hostname.as_str()).preset(self.policy.preset());
+        let judge = judge.trusted_sealers(std::mem::take(&mut self.sealers));
+        let shared = Shared {
+            judge: if self.bundles.is_some() { judge.bundles() } else { judge },
+            bundles: self.bundles.clone(),
+            users: self.users.clone().ok_or(Error::Missing("users"))?,
+            store: self.store.clone().ok_or(Error::Missing("a store"))?,
+            spool: self.spool.clone(),
+            signers: std::mem::take(&mut self.signers),
+            directory: std::mem::take(&mut self.directory).domain_of_host(&self.hostname),
+            limits: self.limits.clone(),
+            hostname: self.hostname.clone(),
+            gate,
+            metrics,
+            outbound,
+        };
+        Ok(Site { shared: Arc::new(shared), tls: self.tls.clone().ok_or(Error::Missing("a certificate"))? })
     }
 
     /// Runs until SIGTERM or SIGINT; SIGHUP reads the certificate again.
@@ -303,61 +343,28 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
         runtime.block_on(async {
             let handle = self.start().await?;
-            handle.until_signal(|| ()).await.map_err(Error::Runtime)
+            let reload = |handle: &Handle| match handle.reload_certificate() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+            };
+            handle.until_signal(reload).await.map_err(Error::Runtime)
         })
     }
 }
 
-/// A server that runs. Dropping it ends all sessions at once; [`Handle::stop`] lets them finish.
-#[derive(Debug)]
-pub struct Handle {
-    addresses: Vec<(Service, SocketAddr)>,
-    stop: watch::Sender<bool>,
-    accepting: JoinSet<()>,
-    tls: Tls,
-    outbound: Option<Outbound>,
-}
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: i32 = 4096;
 
-impl Handle {
-    /// The queue, where mail for other domains is taken.
-    pub fn outbound(&self) -> Option<&Outbound> {
-        self.outbound.as_ref()
+/// Listens at an address; `only_v6` where IPv4 has a listener of its own on the port.
+fn bind(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_v6)?;
     }
-
-    /// Where it listens.
-    pub fn addresses(&self) -> &[(Service, SocketAddr)] {
-        &self.addresses
-    }
-
-    /// The first address of a service.
-    pub fn address(&self, service: Service) -> Option<SocketAddr> {
-        self.addresses.iter().find(|(other, _)| *other == service).map(|(_, address)| *address)
-    }
-
-    /// Accepts nobody any more and waits for the sessions that are in flight.
-    pub async fn stop(mut self) {
-        let _ = self.stop.send(true); // an error only says that all have ended
-        while self.accepting.join_next().await.is_some() {}
-    }
-
-    /// Runs until SIGTERM or SIGINT, then stops. SIGHUP reads the certificate again and calls `reload`.
-    pub async fn until_signal(self, reload: impl Fn()) -> io::Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut term, mut int, mut hup) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-        loop {
-            tokio::select! {
-                _ = term.recv() => break,
-                _ = int.recv() => break,
-                _ = hup.recv() => {
-                    if let Err(error) = self.tls.reload() {
-                        tracing::error!(%error, "the certificate stays as it was");
-                    }
-                    reload();
-                }
-            }
-        }
-        self.stop().await;
-        Ok(())
-    }
+    socket.set_reuse_address(true)?; // connections of the last run may linger
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }

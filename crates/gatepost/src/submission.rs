@@ -1,5 +1,6 @@
 //! Sessions of users: what they submit is signed and delivered.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,9 +12,11 @@ use gatepost_smtp::server::{Event, Server as Smtp};
 use gatepost_smtp::{MailFrom, Reply};
 use gatepost_syntax::{Fed, ForwardPath, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
 
-use crate::delivery::{Judged, Shared, received};
+use crate::delivery::{Judged, Shared, SigningIdentity, received};
 use crate::drive::Handler;
 use crate::judge::{Envelope, Inbound};
+use crate::login::LogIn;
+use crate::metrics::Count;
 use crate::queue::{Entry, Ready, Recipient};
 use crate::spool::Spool;
 use crate::store::Folder;
@@ -22,28 +25,41 @@ use crate::store::Folder;
 pub(crate) struct Submission {
     shared: Arc<Shared>,
     peer: IpAddr,
+    login: LogIn,
     user: Option<Mailbox>,
     from: ReversePath,
     utf8: bool,
-    recipients: Vec<Mailbox>,
+    /// As the client said, and who gets the mail.
+    addressed: Vec<Mailbox>,
+    recipients: BTreeSet<Mailbox>,
     /// Recipients in other domains.
     elsewhere: Vec<Recipient>,
-    arriving: Option<Arriving>,
+    arriving: Option<Box<Arriving>>,
 }
 
 /// A message within DATA.
 struct Arriving {
     splitter: Option<Splitter>,
     headers: Option<HeaderBlock>,
-    signer: Option<Signer>,
+    signers: Vec<(Arc<SigningIdentity>, Signer)>,
     body: Spool,
     problem: Option<Reply>,
 }
 
 impl Submission {
     pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
-        let (from, recipients, elsewhere) = (ReversePath::Null, Vec::new(), Vec::new());
-        Submission { shared, peer, user: None, from, utf8: false, recipients, elsewhere, arriving: None }
+        Submission {
+            login: LogIn::new(Arc::clone(&shared), peer),
+            shared,
+            peer,
+            user: None,
+            from: ReversePath::Null,
+            utf8: false,
+            addressed: Vec::new(),
+            recipients: BTreeSet::new(),
+            elsewhere: Vec::new(),
+            arriving: None,
+        }
     }
 
     /// The reverse-path must be the user's own.
@@ -51,8 +67,19 @@ impl Submission {
         self.user = endpoint.identity().and_then(|identity| Mailbox::parse(&identity.user).ok());
         self.arriving = None;
         self.utf8 = utf8;
-        self.recipients.clear();
         self.elsewhere.clear();
+        self.addressed.clear();
+        self.recipients.clear();
+        let Some(name) = endpoint.identity().map(|identity| identity.user.as_str()) else {
+            return endpoint.refuse(&Reply::permanent(530, "5.7.0", "authentication required"));
+        };
+        if !self.login.enter(name) {
+            return endpoint.refuse(&Reply::transient(450, "4.7.0", "too many sessions of this user, try again later"));
+        }
+        if !self.shared.gate.may_send(self.peer, Some(name)) {
+            self.shared.metrics.add(Count::Refused, "user_messages");
+            return endpoint.refuse(&Reply::transient(450, "4.7.1", "too many messages of this user, try again later"));
+        }
         if path.mailbox().is_some_and(|mailbox| self.is_own(mailbox)) {
             self.from = path;
             endpoint.accept();
@@ -63,29 +90,33 @@ impl Submission {
 
     /// Mailboxes of this server, and those of other domains where mail for them is taken.
     fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
-        let Some(mailbox) = path.mailbox() else {
+        let Some(mailbox) = self.shared.mailbox(path) else {
             return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here"));
         };
+        let users = self.shared.recipients(&mailbox);
         let here = mailbox.domain().is_some_and(|domain| self.shared.is_local(domain));
-        match (self.shared.local(mailbox), &self.shared.outbound) {
-            (Some(mailbox), _) => self.recipients.push(mailbox),
-            (None, _) if here => return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here")),
-            (None, Some(outbound)) => self.elsewhere.push(Recipient::new(mailbox.clone(), outbound.now())),
-            (None, None) => {
+        match &self.shared.outbound {
+            _ if !users.is_empty() => self.recipients.extend(users),
+            _ if here => return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here")),
+            Some(outbound) => self.elsewhere.push(Recipient::new(mailbox.clone(), outbound.now())),
+            None => {
                 return endpoint.refuse(&Reply::permanent(550, "5.7.1", "mail for other domains is not taken here"));
             }
         }
+        self.addressed.push(mailbox);
         endpoint.accept();
     }
 
     fn data(&mut self, chunk: &[u8]) {
         let shared = Arc::clone(&self.shared);
-        let mut arriving = self.arriving.take().unwrap_or_else(|| Arriving {
-            splitter: Some(Splitter::new(&HeaderLimits::default())),
-            headers: None,
-            signer: None,
-            body: Spool::new(&shared.spool),
-            problem: None,
+        let mut arriving = self.arriving.take().unwrap_or_else(|| {
+            Box::new(Arriving {
+                splitter: Some(Splitter::new(&HeaderLimits::default())),
+                headers: None,
+                signers: Vec::new(),
+                body: Spool::new(&shared.spool),
+                problem: None,
+            })
         });
         if arriving.problem.is_none() {
             arriving.problem = self.take(&mut arriving, chunk).err();
@@ -102,7 +133,7 @@ impl Submission {
             }
             self.end_of_headers(arriving)?;
         }
-        if let Some(signer) = &mut arriving.signer {
+        for (_, signer) in &mut arriving.signers {
             signer.body(body);
         }
         arriving.body.write(body).map_err(local_error)
@@ -119,29 +150,30 @@ impl Submission {
             return Err(Reply::permanent(550, "5.7.1", "the author address (From) is not yours"));
         }
         let headers = completed(&headers, &self.shared.hostname)?;
-        if let Some(identity) = self.shared.signer.as_ref().filter(|identity| self.is_in(&identity.domain)) {
+        // RFC 9989 §4.4: only a signature of the author's domain is aligned
+        let author = authors.domains().first();
+        for identity in author.map(|author| self.shared.signers(author)).unwrap_or_default() {
             let mut spec = Spec::new(identity.domain.clone(), identity.selector.clone());
             spec.time = Some(SystemTime::now());
-            arriving.signer = Some(Signer::new(spec, headers.clone()).map_err(malformed)?);
+            let signer = Signer::new(spec, headers.clone()).map_err(malformed)?;
+            arriving.signers.push((Arc::clone(identity), signer));
         }
         arriving.headers = Some(headers);
         Ok(())
     }
 
+    /// Whether the user gets the mail for this address: his own, with a tag, or an alias that leads to him.
     fn is_own(&self, mailbox: &Mailbox) -> bool {
-        self.user.is_some() && self.shared.local(mailbox) == self.user
-    }
-
-    fn is_in(&self, domain: &gatepost_syntax::Domain) -> bool {
-        self.user.as_ref().and_then(Mailbox::domain).is_some_and(|user| user.is_or_below(domain))
+        self.user.as_ref().is_some_and(|user| self.shared.recipients(mailbox).contains(user))
     }
 
     async fn end(&mut self, endpoint: &mut Smtp) {
         let arriving = self.arriving.take();
         let finished = match arriving {
-            Some(arriving) => self.finish(endpoint, arriving).await,
+            Some(arriving) => self.finish(endpoint, *arriving).await,
             None => Err(Reply::permanent(550, "5.6.0", "the message is empty")),
         };
+        self.shared.count(&finished);
         match finished {
             Ok(()) => endpoint.accept(),
             Err(reply) => endpoint.refuse(&reply),
@@ -157,14 +189,14 @@ impl Submission {
             return Err(Reply::permanent(550, "5.6.0", "the message has no header"));
         };
         let mut signed = Vec::new();
-        if let (Some(signer), Some(identity)) = (arriving.signer, &self.shared.signer) {
+        for (identity, signer) in arriving.signers {
             let draft = signer.finish().map_err(malformed)?;
             signed.extend_from_slice(draft.sign(&identity.key).map_err(malformed)?.as_bytes());
         }
         signed.extend_from_slice(headers.raw());
-        let (recipients, elsewhere) = (std::mem::take(&mut self.recipients), std::mem::take(&mut self.elsewhere));
-        let all: Vec<Mailbox> = recipients.iter().cloned().chain(elsewhere.iter().map(|to| to.to.clone())).collect();
-        let received = received(endpoint, &self.shared.hostname, self.peer, &all, now);
+        let elsewhere = std::mem::take(&mut self.elsewhere);
+        let recipients: Vec<Mailbox> = std::mem::take(&mut self.recipients).into_iter().collect();
+        let received = received(endpoint, &self.shared.hostname, self.peer, &self.addressed, now);
         let mut body = arriving.body;
         let mut queued = None;
         if !elsewhere.is_empty() {
@@ -263,7 +295,7 @@ fn malformed(error: impl std::fmt::Display) -> Reply {
 }
 
 fn local_error(error: io::Error) -> Reply {
-    tracing::error!(%error, "a submitted message can not be stored");
+    tracing::error!(%error, "a submitted message can not be stored; is the disk full?");
     Reply::transient(451, "4.3.0", "local error, try again later")
 }
 
@@ -271,7 +303,7 @@ impl Handler<Smtp> for Submission {
     async fn on(&mut self, endpoint: &mut Smtp, event: Event) -> io::Result<()> {
         match event {
             Event::Auth(question) => {
-                let answer = self.shared.authenticate(&question).await;
+                let answer = self.login.answer(&question, endpoint.auth_failures()).await;
                 endpoint.answer(answer);
             }
             Event::Mail(mail) => self.mail(endpoint, mail),
@@ -281,5 +313,8 @@ impl Handler<Smtp> for Submission {
             _ => self.arriving = None,
         }
         Ok(())
+    }
+    fn ended(&mut self, endpoint: &Smtp) {
+        self.login.count(endpoint.auth_failures());
     }
 }

@@ -293,6 +293,6 @@ async fn mail_is_taken_for_other_domains_from_users_only_and_while_there_is_room
         stream.read_to_string(&mut replies).unwrap();
         replies
     });
-    assert!(replies.await.unwrap().contains("550 5.1.1"));
+    assert!(replies.await.unwrap().contains("550 5.7.1"));
     handle.stop().await;
 }

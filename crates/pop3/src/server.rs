@@ -122,6 +122,11 @@ impl Server {
         }
     }
 
+    /// How often logging in failed: wrong credentials, cancelled and malformed exchanges.
+    pub fn auth_failures(&self) -> u32 {
+        self.auth_failures
+    }
+
     /// The state's name, as in `docs/states/pop3.md`.
     pub fn state(&self) -> &'static str {
         match self.state {

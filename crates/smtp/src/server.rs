@@ -97,6 +97,11 @@ impl Server {
         self.identity.as_ref()
     }
 
+    /// How often AUTH failed: wrong credentials, cancelled and malformed exchanges.
+    pub fn auth_failures(&self) -> u32 {
+        self.auth_failures
+    }
+
     /// The state's name, as in `docs/states/smtp-server.md`.
     pub fn state(&self) -> &'static str {
         self.state.name()

@@ -12,7 +12,7 @@ use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, ReversePath};
 
 use super::dispatch::Engine;
 use super::live::{Live, blocking};
-use crate::delivery::Shared;
+use crate::delivery::{Shared, SigningIdentity};
 use crate::queue::{Entry, Notify, Recipient, State};
 use crate::random;
 use crate::store::Folder;
@@ -36,17 +36,19 @@ impl Engine {
             let (shared, queue) = (Arc::clone(shared), self.queue.clone());
             let queued = blocking(live, move |live| {
                 let signature = report.signature(live, &shared)?;
-                match shared.local(&report.to) {
-                    Some(user) => {
-                        let mut octets = report.octets(live, &signature)?;
-                        let top = trace::return_path(&ReversePath::Null);
-                        shared.store.deliver(&user, Folder::Inbox, &mut top.as_bytes().chain(&mut octets))?;
-                        Ok(None)
-                    }
-                    None => {
+                match shared.recipients(&report.to).as_slice() {
+                    [] => {
                         let mut draft = queue.begin()?;
                         io::copy(&mut report.octets(live, &signature)?, &mut draft)?;
                         draft.ready(report.envelope()).map(Some)
+                    }
+                    users => {
+                        for user in users {
+                            let mut octets = report.octets(live, &signature)?;
+                            let top = trace::return_path(&ReversePath::Null);
+                            shared.store.deliver(user, Folder::Inbox, &mut top.as_bytes().chain(&mut octets))?;
+                        }
+                        Ok(None)
                     }
                 }
             })
@@ -147,26 +149,30 @@ impl Outgoing {
         Ok(front.chain(self.original(live)?).chain(after.as_bytes()))
     }
 
-    /// Our signature, where the report comes from a domain that we sign for; empty otherwise.
+    /// Our signatures, where the report comes from a domain that we sign for; empty otherwise.
     fn signature(&self, live: &Live, shared: &Shared) -> io::Result<String> {
-        let Some(identity) = shared.signer.as_ref().filter(|signer| shared.hostname.is_or_below(&signer.domain)) else {
-            return Ok(String::new());
-        };
-        let header = HeaderBlock::parse(self.report.header.as_bytes(), &HeaderLimits::default());
-        let (header, _) = header.map_err(io::Error::other)?;
-        let mut spec = Spec::new(identity.domain.clone(), identity.selector.clone());
-        spec.time = Some(self.now);
-        let mut signer = Signer::new(spec, header).map_err(io::Error::other)?;
+        let (header, _) =
+            HeaderBlock::parse(self.report.header.as_bytes(), &HeaderLimits::default()).map_err(io::Error::other)?;
+        let mut signers = Vec::new();
+        for identity in shared.signers(&shared.hostname) {
+            let mut spec = Spec::new(identity.domain.clone(), identity.selector.clone());
+            spec.time = Some(self.now);
+            signers.push((identity, Signer::new(spec, header.clone()).map_err(io::Error::other)?));
+        }
         let Written { before, after, .. } = &self.report;
         let mut body = before.as_bytes().chain(self.original(live)?).chain(after.as_bytes());
         let mut piece = vec![0; 64 << 10];
-        loop {
+        while !signers.is_empty() {
             match body.read(&mut piece)? {
                 0 => break,
-                length => signer.body(piece.get(..length).unwrap_or_default()),
+                length => {
+                    let octets = piece.get(..length).unwrap_or_default();
+                    signers.iter_mut().for_each(|(_, signer)| signer.body(octets));
+                }
             }
         }
-        signer.finish().and_then(|draft| draft.sign(&identity.key)).map_err(io::Error::other)
+        let sign = |(identity, signer): (&Arc<SigningIdentity>, Signer)| signer.finish()?.sign(&identity.key);
+        signers.into_iter().map(sign).collect::<Result<_, _>>().map_err(io::Error::other)
     }
 
     /// To somebody who is no user here any more; nobody hears of it if it fails, too.

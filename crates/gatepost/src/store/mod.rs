@@ -1,6 +1,7 @@
 //! Where mail is kept.
 
 mod crlf;
+mod discard;
 mod maildir;
 mod memory;
 
@@ -10,6 +11,7 @@ pub use gatepost_pop3::server::{Entry, OpenError};
 use gatepost_sasl::Identity;
 use gatepost_syntax::Mailbox;
 
+pub use discard::Discard;
 pub use maildir::{Incoming, Maildir};
 pub use memory::Memory;
 
@@ -39,4 +41,14 @@ pub trait Maildrop: Send + Sync {
     fn read(&self, index: usize) -> io::Result<Box<dyn Read + Send>>;
     /// Deletes messages for good; whether all were deleted. What is not named stays whatever happens.
     fn commit(&self, deleted: &[usize]) -> bool;
+}
+
+impl<S: MailStore + ?Sized> MailStore for std::sync::Arc<S> {
+    fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()> {
+        (**self).deliver(to, folder, message)
+    }
+
+    fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {
+        (**self).open(owner)
+    }
 }

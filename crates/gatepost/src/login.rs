@@ -1,0 +1,69 @@
+//! A session's log-ins: asked of the users' store, counted against the limits.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gatepost_sasl::{Answer, Authenticator, Question};
+
+use crate::delivery::Shared;
+use crate::gate::Pass;
+use crate::metrics::Count;
+
+/// Log-ins of one session.
+pub(crate) struct LogIn {
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    /// Who was named last.
+    named: Option<String>,
+    /// How many failures of the endpoint were counted.
+    counted: u32,
+    /// The user's presence, once he is known.
+    present: Option<Pass>,
+}
+
+impl LogIn {
+    pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
+        LogIn { shared, peer, named: None, counted: 0, present: None }
+    }
+
+    /// Asks the users' store, unless peer or user failed too often. `failures` is how often the session failed so far.
+    pub(crate) async fn answer(&mut self, question: &Question, failures: u32) -> Answer {
+        self.count(failures);
+        let (Question::Password { user, .. } | Question::ScramKeys { user, .. }) = question else {
+            return self.shared.users.answer(question).await;
+        };
+        self.named = Some(user.clone());
+        if !self.shared.gate.may_log_in(self.peer, user) {
+            self.counted += 1; // it fails, and is no failure of the user's
+            self.shared.metrics.add(Count::LogIns, "throttled");
+            tracing::warn!(peer = %self.peer, user = %gatepost_syntax::escape(user), "has to wait after failed log-ins");
+            return Answer::Unavailable;
+        }
+        self.shared.users.answer(question).await
+    }
+
+    /// Counts failures that the endpoint had since the last call: wrong proofs, cancelled and malformed exchanges.
+    pub(crate) fn count(&mut self, failures: u32) {
+        for _ in self.counted..failures {
+            let user = self.named.as_deref();
+            self.shared.gate.failed(self.peer, user);
+            self.shared.metrics.add(Count::LogIns, "failed");
+            let user = user.map(gatepost_syntax::escape).unwrap_or_default();
+            tracing::warn!(peer = %self.peer, %user, "failed to log in");
+        }
+        self.counted = self.counted.max(failures);
+    }
+
+    /// The user is known; whether he may go on, for he may have too many sessions.
+    pub(crate) fn enter(&mut self, user: &str) -> bool {
+        if self.present.is_none() {
+            self.shared.gate.succeeded(self.peer, user);
+            self.shared.metrics.add(Count::LogIns, "succeeded");
+            match self.shared.gate.enter_user(user) {
+                Ok(pass) => self.present = Some(pass),
+                Err(_) => self.shared.metrics.add(Count::Refused, "user_sessions"),
+            }
+        }
+        self.present.is_some()
+    }
+}
