@@ -1,95 +1,220 @@
 //! The configuration: a TOML file, flags on top of it, defaults below it.
 
-use std::net::IpAddr;
+mod flags;
+mod read;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use clap::Parser;
-use gatepost::Policy;
+use gatepost::{Directory, Network, Policy, ServerLimits, Service};
 use gatepost_syntax::Domain;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-/// A mail server: it judges arriving mail by SPF, DKIM, ARC and DMARC and records the result in its header; users submit over
-/// TLS with AUTH, and fetch their mail by POP3 with TLS.
-///
-/// Without a configuration it serves the demo domain example.test on loopback: it makes users, a key, a certificate and a
-/// zone in the data folder, and prints what it made and lines to paste.
-///
-/// Ports: 2525 MX, 2587 submission (STARTTLS), 2465 submission (TLS), 2110 POP3 (STLS), 2995 POP3 (TLS).
-/// SIGTERM finishes what is in flight; SIGHUP reads certificate and users again.
-#[derive(Parser)]
-#[command(name = "server", verbatim_doc_comment)]
-pub(crate) struct Flags {
-    /// Settings; see --print-config for all of them
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Where mail, keys and users are kept
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// The address to listen on
-    #[arg(long, value_name = "ADDR")]
-    bind: Option<IpAddr>,
-    /// Whom to ask for DNS data: system, ADDR:PORT or a zone file
-    #[arg(long, value_name = "system|ADDR:PORT|ZONEFILE")]
-    resolver: Option<String>,
-    /// Added to each port
-    #[arg(long, value_name = "N")]
-    port_base: Option<u16>,
-    /// Users, one `name:keys` a line; made by the first run
-    #[arg(long, value_name = "FILE")]
-    users: Option<PathBuf>,
-    /// Print the settings as TOML and end
-    #[arg(long)]
-    pub(crate) print_config: bool,
-}
+pub(crate) use flags::Flags;
 
-/// All settings.
-#[derive(Clone, Debug, Deserialize)]
+/// All settings; `examples/server/gatepost.toml` says what they mean.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) hostname: String,
     pub(crate) domain: String,
+    pub(crate) domains: Vec<String>,
     pub(crate) data: PathBuf,
-    pub(crate) bind: IpAddr,
+    #[serde(with = "read::one_or_many")]
+    pub(crate) bind: Vec<IpAddr>,
     pub(crate) port_base: u16,
-    /// Empty: the zone file in the data folder.
     pub(crate) resolver: String,
-    /// Empty: `users` in the data folder.
     pub(crate) users: PathBuf,
-    /// Empty: made in the data folder.
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
     pub(crate) selector: String,
-    /// record, quarantine or reject
-    pub(crate) policy: String,
-    /// Whose ARC seals may keep the policy from being applied.
+    pub(crate) policy: PolicyWord,
     pub(crate) trusted_sealers: Vec<String>,
-    /// Where replay bundles are kept; empty: nowhere.
     pub(crate) bundles: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) sub_addressing: String,
     pub(crate) message_limit: u64,
     pub(crate) connections: usize,
     pub(crate) connections_per_peer: usize,
+    #[serde(with = "read::texts")]
+    pub(crate) proxies: Vec<Network>,
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log_level: Level,
+    pub(crate) limits: Bounds,
+    pub(crate) aliases: BTreeMap<String, Targets>,
+    pub(crate) listen: Vec<Listen>,
+    pub(crate) dkim: Vec<DkimKey>,
+}
+
+/// What is done with mail that fails DMARC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PolicyWord {
+    #[default]
+    Record,
+    Quarantine,
+    Reject,
+}
+
+impl From<PolicyWord> for Policy {
+    fn from(word: PolicyWord) -> Self {
+        match word {
+            PolicyWord::Record => Policy::Record,
+            PolicyWord::Quarantine => Policy::Quarantine,
+            PolicyWord::Reject => Policy::Reject,
+        }
+    }
+}
+
+/// Where mail goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Store {
+    #[default]
+    Maildir,
+    /// Nowhere: for measurements.
+    Discard,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// A listener of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listen {
+    pub(crate) service: ServiceWord,
+    pub(crate) address: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ServiceWord {
+    Mx,
+    Submission,
+    Submissions,
+    Pop3,
+    Pop3s,
+}
+
+impl From<ServiceWord> for Service {
+    fn from(word: ServiceWord) -> Self {
+        match word {
+            ServiceWord::Mx => Service::Mx,
+            ServiceWord::Submission => Service::Submission,
+            ServiceWord::Submissions => Service::Submissions,
+            ServiceWord::Pop3 => Service::Pop3,
+            ServiceWord::Pop3s => Service::Pop3s,
+        }
+    }
+}
+
+/// A key that signs for a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DkimKey {
+    pub(crate) domain: String,
+    pub(crate) selector: String,
+    pub(crate) key: PathBuf,
+}
+
+/// One address or a list.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Targets(#[serde(with = "read::one_or_many")] pub(crate) Vec<String>);
+
+/// Bounds that few need to change.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Bounds {
+    pub(crate) sessions_per_user: usize,
+    pub(crate) connections_per_minute: u32,
+    pub(crate) messages_per_minute: u32,
+    pub(crate) user_messages_per_minute: u32,
+    #[serde(with = "read::texts")]
+    pub(crate) exempt: Vec<Network>,
+    pub(crate) auth_failures: u32,
+    pub(crate) auth_penalty_seconds: u64,
+    pub(crate) remembered: usize,
+    pub(crate) received_fields: usize,
+    pub(crate) handshake_seconds: u64,
+    pub(crate) write_seconds: u64,
+    pub(crate) session_seconds: u64,
+    pub(crate) octets_per_second: u32,
+    pub(crate) grace_seconds: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let limits = ServerLimits::default();
+        Bounds {
+            sessions_per_user: limits.per_user,
+            connections_per_minute: limits.connection_rate,
+            messages_per_minute: limits.message_rate,
+            user_messages_per_minute: limits.user_message_rate,
+            exempt: limits.exempt,
+            auth_failures: limits.auth_failures,
+            auth_penalty_seconds: limits.auth_penalty.as_secs(),
+            remembered: limits.remembered,
+            received_fields: limits.received,
+            handshake_seconds: limits.handshake.as_secs(),
+            write_seconds: limits.write.as_secs(),
+            session_seconds: limits.session.as_secs(),
+            octets_per_second: limits.throughput,
+            grace_seconds: limits.grace.as_secs(),
+        }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        let limits = gatepost::ServerLimits::default();
+        let limits = ServerLimits::default();
         Config {
             hostname: "mx.example.test".into(),
             domain: "example.test".into(),
+            domains: Vec::new(),
             data: "gatepost-data".into(),
-            bind: IpAddr::from([127, 0, 0, 1]),
+            bind: vec![IpAddr::from([127, 0, 0, 1])],
             port_base: 0,
             resolver: String::new(),
             users: PathBuf::new(),
             certificate: PathBuf::new(),
             key: PathBuf::new(),
             selector: "s1".into(),
-            policy: "record".into(),
+            policy: PolicyWord::default(),
             trusted_sealers: Vec::new(),
             bundles: PathBuf::new(),
+            store: Store::default(),
+            sub_addressing: "+".into(),
             message_limit: limits.message,
             connections: limits.connections,
             connections_per_peer: limits.per_peer,
+            proxies: Vec::new(),
+            metrics: None,
+            log_format: LogFormat::default(),
+            log_level: Level::default(),
+            limits: Bounds::default(),
+            aliases: BTreeMap::new(),
+            listen: Vec::new(),
+            dkim: Vec::new(),
         }
     }
 }
@@ -111,93 +236,104 @@ impl Failure {
     }
 }
 
-impl Config {
-    /// The file, with the flags on top of it.
-    pub(crate) fn read(flags: &Flags) -> Result<Self, Failure> {
-        let mut config = match &flags.config {
-            None => Config::default(),
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
-                toml::from_str(&text).map_err(|error| Failure::file(path, error))?
-            }
-        };
-        let set = |to: &mut PathBuf, from: &Option<PathBuf>| {
-            if let Some(from) = from {
-                to.clone_from(from);
-            }
-        };
-        set(&mut config.data, &flags.data);
-        set(&mut config.users, &flags.users);
-        config.bind = flags.bind.unwrap_or(config.bind);
-        config.port_base = flags.port_base.unwrap_or(config.port_base);
-        config.resolver = flags.resolver.clone().unwrap_or(config.resolver);
-        Ok(config)
-    }
+/// The services with their ports.
+pub(crate) const PORTS: [(Service, u16); 5] = [
+    (Service::Mx, 2525),
+    (Service::Submission, 2587),
+    (Service::Submissions, 2465),
+    (Service::Pop3, 2110),
+    (Service::Pop3s, 2995),
+];
 
+fn domain(place: &str, text: &str) -> Result<Domain, Failure> {
+    Domain::parse(text).map_err(|error| Failure::at(place, format!("`{text}`: {error}")))
+}
+
+impl Config {
     pub(crate) fn hostname(&self) -> Result<Domain, Failure> {
-        Domain::parse(&self.hostname).map_err(|error| Failure::at("hostname", error))
+        domain("hostname", &self.hostname)
     }
 
     pub(crate) fn domain(&self) -> Result<Domain, Failure> {
-        Domain::parse(&self.domain).map_err(|error| Failure::at("domain", error))
-    }
-
-    pub(crate) fn selector(&self) -> Result<Domain, Failure> {
-        Domain::parse(&self.selector).map_err(|error| Failure::at("selector", error))
-    }
-
-    pub(crate) fn policy(&self) -> Result<Policy, Failure> {
-        Policy::from_word(&self.policy).ok_or_else(|| Failure::at("policy", "expected record, quarantine or reject"))
+        domain("domain", &self.domain)
     }
 
     pub(crate) fn trusted_sealers(&self) -> Result<Vec<Domain>, Failure> {
-        let domain = |name: &String| Domain::parse(name).map_err(|error| Failure::at("trusted_sealers", error));
-        self.trusted_sealers.iter().map(domain).collect()
+        self.trusted_sealers.iter().map(|name| domain("trusted_sealers", name)).collect()
     }
 
-    pub(crate) fn port(&self, port: u16) -> Result<u16, Failure> {
-        port.checked_add(self.port_base)
-            .ok_or_else(|| Failure::at("port_base", format!("port {port} becomes too large")))
+    /// Who gets mail beside users, and where.
+    pub(crate) fn directory(&self) -> Result<Directory, Failure> {
+        let mut separator = self.sub_addressing.chars();
+        let sub_addressing = separator.next();
+        if separator.next().is_some() {
+            return Err(Failure::at("sub_addressing", "expected one character, or nothing"));
+        }
+        let mut directory = Directory::new(self.domain()?).sub_addressing(sub_addressing);
+        for other in &self.domains {
+            directory = directory.domain(domain("domains", other)?);
+        }
+        for (alias, targets) in &self.aliases {
+            directory = directory.alias(alias, &targets.0).map_err(|error| Failure::at("aliases", error))?;
+        }
+        Ok(directory)
     }
 
-    /// The settings as a file.
-    pub(crate) fn to_toml(&self) -> String {
-        let quoted = |text: &str| format!("{text:?}");
-        let path = |path: &Path| quoted(&path.display().to_string());
-        format!(
-            "# gatepost example server\n\
-             hostname = {}              # its name in greetings, and its authserv-id\n\
-             domain = {}                   # whose users' mail is signed\n\
-             data = {}                    # mail, and what is made at the first start\n\
-             bind = {}\n\
-             port_base = {}                             # added to 2525, 2587, 2465, 2110 and 2995\n\
-             resolver = {}                             # system, ADDR:PORT or a zone file; empty: DATA/zone\n\
-             users = {}                                # empty: DATA/users\n\
-             certificate = {}                          # PEM; empty: self-signed in DATA\n\
-             key = {}\n\
-             selector = {}                           # of the DKIM key\n\
-             policy = {}                         # of mail that fails DMARC: record, quarantine or reject\n\
-             trusted_sealers = {:?}                      # domains whose ARC seals keep the policy from being applied\n\
-             bundles = {}                              # a folder for replay bundles; empty: none are kept\n\
-             message_limit = {}                  # octets\n\
-             connections = {}\n\
-             connections_per_peer = {}\n",
-            quoted(&self.hostname),
-            quoted(&self.domain),
-            path(&self.data),
-            quoted(&self.bind.to_string()),
-            self.port_base,
-            quoted(&self.resolver),
-            path(&self.users),
-            path(&self.certificate),
-            path(&self.key),
-            quoted(&self.selector),
-            quoted(&self.policy),
-            self.trusted_sealers,
-            path(&self.bundles),
-            self.message_limit,
-            self.connections,
-            self.connections_per_peer
-        )
+    /// Where to listen: as `listen` says, or each service on each address of `bind`.
+    pub(crate) fn listen(&self) -> Result<Vec<(Service, SocketAddr)>, Failure> {
+        if !self.listen.is_empty() {
+            return Ok(self.listen.iter().map(|listen| (listen.service.into(), listen.address)).collect());
+        }
+        let mut all = Vec::new();
+        for (service, port) in PORTS {
+            let port = port.checked_add(self.port_base);
+            let port =
+                port.ok_or_else(|| Failure::at("port_base", format!("{} makes ports too large", self.port_base)))?;
+            all.extend(self.bind.iter().map(|address| (service, SocketAddr::new(*address, port))));
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn limits(&self) -> ServerLimits {
+        let (mut limits, bounds) = (ServerLimits::default(), &self.limits);
+        limits.message = self.message_limit;
+        limits.connections = self.connections;
+        limits.per_peer = self.connections_per_peer;
+        limits.per_user = bounds.sessions_per_user;
+        limits.connection_rate = bounds.connections_per_minute;
+        limits.message_rate = bounds.messages_per_minute;
+        limits.user_message_rate = bounds.user_messages_per_minute;
+        limits.exempt.clone_from(&bounds.exempt);
+        limits.auth_failures = bounds.auth_failures;
+        limits.auth_penalty = Duration::from_secs(bounds.auth_penalty_seconds);
+        limits.remembered = bounds.remembered;
+        limits.received = bounds.received_fields;
+        limits.handshake = Duration::from_secs(bounds.handshake_seconds);
+        limits.write = Duration::from_secs(bounds.write_seconds);
+        limits.session = Duration::from_secs(bounds.session_seconds);
+        limits.throughput = bounds.octets_per_second;
+        limits.grace = Duration::from_secs(bounds.grace_seconds);
+        limits
+    }
+
+    /// What differs in another configuration and does not change while the server runs.
+    pub(crate) fn needs_restart(&self, other: &Config) -> Vec<&'static str> {
+        let differs = [
+            ("data", self.data != other.data),
+            (
+                "bind, port_base or listen",
+                (&self.bind, self.port_base, &self.listen) != (&other.bind, other.port_base, &other.listen),
+            ),
+            ("store", self.store != other.store),
+            ("proxies", self.proxies != other.proxies),
+            ("metrics", self.metrics != other.metrics),
+            ("log_format or log_level", (self.log_format, self.log_level) != (other.log_format, other.log_level)),
+            (
+                "connections",
+                (self.connections, self.connections_per_peer) != (other.connections, other.connections_per_peer),
+            ),
+            ("limits", self.limits != other.limits),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 }

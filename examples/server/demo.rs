@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use gatepost::Users;
+use gatepost::{Directory, Users};
 use gatepost_dkim::PrivateKey;
 use gatepost_sasl::Secret;
-use gatepost_syntax::{Mailbox, base64};
+use gatepost_syntax::{Domain, Mailbox, base64};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::config::{Config, Failure};
@@ -18,7 +19,8 @@ pub(crate) struct Demo {
     pub(crate) users_file: PathBuf,
     /// Names and passwords; only those that were made now or are remembered for the demo.
     pub(crate) passwords: Vec<(String, String)>,
-    pub(crate) key: PrivateKey,
+    /// Domain, selector and key.
+    pub(crate) keys: Vec<(Domain, Domain, PrivateKey)>,
     pub(crate) certificate: PathBuf,
     pub(crate) certificate_key: PathBuf,
     pub(crate) zone_file: PathBuf,
@@ -29,10 +31,25 @@ pub(crate) fn prepare(config: &Config) -> Result<Demo, Failure> {
     fs::create_dir_all(data).map_err(|error| Failure::file(data, error))?;
     let secret = secret(&data.join("secret"))?;
     let (users, users_file, passwords) = users(config, secret)?;
-    let key = dkim_key(&data.join("dkim.pem"))?;
+    let keys = keys(config)?;
     let (certificate, certificate_key) = certificate(config)?;
-    let zone_file = zone(config, &key)?;
-    Ok(Demo { users, users_file, passwords, key, certificate, certificate_key, zone_file })
+    let zone_file = data.join("zone");
+    let demo = Demo { users, users_file, passwords, keys, certificate, certificate_key, zone_file };
+    demo.write_zone(config)?;
+    Ok(demo)
+}
+
+/// The configured DKIM keys, or one that is made.
+fn keys(config: &Config) -> Result<Vec<(Domain, Domain, PrivateKey)>, Failure> {
+    let parse = |text: &str| Domain::parse(text).map_err(|error| Failure::at("dkim", format!("`{text}`: {error}")));
+    if config.dkim.is_empty() {
+        return Ok(vec![(config.domain()?, parse(&config.selector)?, dkim_key(&config.data.join("dkim.pem"))?)]);
+    }
+    let read = |path: &Path| {
+        let pem = fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
+        PrivateKey::from_pem(&pem).map_err(|error| Failure::file(path, error))
+    };
+    config.dkim.iter().map(|dkim| Ok((parse(&dkim.domain)?, parse(&dkim.selector)?, read(&dkim.key)?))).collect()
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {
@@ -125,31 +142,48 @@ fn certificate(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
     Ok((certificate, key))
 }
 
-/// DNS of the demo domain, and of a domain whose mail is to be rejected when somebody else sends it.
-fn zone(config: &Config, key: &PrivateKey) -> Result<PathBuf, Failure> {
-    let path = config.data.join("zone");
-    if !path.exists() {
+impl Demo {
+    /// Aliases and domains as configured. Somebody has to be postmaster (RFC 5321 §4.5.1): the first user, if nobody is.
+    pub(crate) fn directory(&self, config: &Config) -> Result<Directory, Failure> {
+        let mut directory = config.directory()?;
+        let first = self.users.to_text().lines().find_map(|line| Some(line.split_once(":SCRAM")?.0.to_owned()));
+        if let Some(first) = first.filter(|_| !config.aliases.contains_key("postmaster")) {
+            directory = directory.alias("postmaster", &[first]).map_err(|error| Failure::at("aliases", error))?;
+        }
+        directory.check(&self.users).map_err(|error| Failure::at("aliases", error))?;
+        Ok(directory)
+    }
+
+    /// DNS of the demo domain, and of a domain whose mail is to be rejected when somebody else sends it.
+    fn write_zone(&self, config: &Config) -> Result<(), Failure> {
+        if self.zone_file.exists() {
+            return Ok(());
+        }
         let text = format!(
             "; DNS of the demo: what is published, and a domain to spoof\n{}\n\
              bank.test.         TXT \"v=spf1 ip4:192.0.2.1 -all\"\n_dmarc.bank.test.  TXT \"v=DMARC1; p=reject\"\n",
-            records(config, key)
+            self.records(config)
         );
-        fs::write(&path, text).map_err(|error| Failure::file(&path, error))?;
+        fs::write(&self.zone_file, text).map_err(|error| Failure::file(&self.zone_file, error))
     }
-    Ok(path)
-}
 
-/// The records to publish.
-pub(crate) fn records(config: &Config, key: &PrivateKey) -> String {
-    let Config { domain, hostname, selector, bind, .. } = config;
-    let family = if bind.is_ipv4() { "ip4" } else { "ip6" };
-    let kind = if bind.is_ipv4() { "A" } else { "AAAA" };
-    format!(
-        "{domain}.                MX   10 {hostname}.\n\
-         {hostname}.             {kind}    {bind}\n\
-         {domain}.                TXT  \"v=spf1 mx {family}:{bind} -all\"\n\
-         _dmarc.{domain}.         TXT  \"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}\"\n\
-         {selector}._domainkey.{domain}.  TXT  \"{}\"",
-        key.public_record()
-    )
+    /// The records to publish.
+    pub(crate) fn records(&self, config: &Config) -> String {
+        let Config { domain, hostname, bind, .. } = config;
+        let kind = |address: &IpAddr| if address.is_ipv4() { ("ip4", "A") } else { ("ip6", "AAAA") };
+        let addresses: String =
+            bind.iter().map(|address| format!("{hostname}.  {}  {address}\n", kind(address).1)).collect();
+        let networks: String = bind.iter().map(|address| format!(" {}:{address}", kind(address).0)).collect();
+        let mut out = addresses;
+        for domain in std::iter::once(domain).chain(&config.domains) {
+            out += &format!(
+                "{domain}.  MX  10 {hostname}.\n{domain}.  TXT  \"v=spf1 mx{networks} -all\"\n\
+                 _dmarc.{domain}.  TXT  \"v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}\"\n"
+            );
+        }
+        for (domain, selector, key) in &self.keys {
+            out += &format!("{selector}._domainkey.{domain}.  TXT  \"{}\"\n", key.public_record());
+        }
+        out.trim_end().to_owned()
+    }
 }
