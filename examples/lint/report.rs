@@ -71,6 +71,11 @@ impl Report {
         self.summary.extend(other.summary);
     }
 
+    /// Adds a line about all records.
+    pub(crate) fn say(&mut self, line: impl Into<String>) {
+        self.summary.push(line.into());
+    }
+
     /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         let notes = || self.pages.iter().flat_map(|page| &page.notes);

@@ -1,10 +1,12 @@
 //! SPF records.
 
+use gatepost_dns::{Name, Resolver};
 use gatepost_results::Cite;
-use gatepost_spf::lint::{Lint, lint};
+use gatepost_spf::Limits;
+use gatepost_spf::lint::{Lint, Survey, lint, survey};
 use gatepost_spf::record::RecordError;
 
-use crate::report::{Kind, Note};
+use crate::report::{Following, Kind, Note, Page, Report};
 
 pub(crate) struct Spf;
 
@@ -23,6 +25,29 @@ impl Kind for Spf {
             Err(error) => vec![fatal(&error, text)],
         }
     }
+
+    fn follow<'a>(&'a self, dns: &'a dyn Resolver, name: &'a Name, text: &'a str) -> Following<'a> {
+        Box::pin(async move { report(survey(dns, name, text, &Limits::default()).await) })
+    }
+}
+
+fn report(survey: Survey) -> Report {
+    let (records, terms) = (survey.pages.len(), Limits::default().terms);
+    let mut report = Report::default();
+    for page in survey.pages {
+        let error = page.error.map(|error| fatal(&error, &page.text));
+        let notes = error.into_iter().chain(page.lints.into_iter().map(note)).collect();
+        report.add(Report::of(Page::new(Some(&page.domain), page.text, notes)));
+    }
+    let count = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
+    report.say(format!(
+        "SPF: {count}, {} of {terms} look-ups, {} addresses by ip4",
+        survey.lookups, survey.ip4_addresses
+    ));
+    if !survey.complete {
+        report.say("SPF: there is more than was followed");
+    }
+    report
 }
 
 fn note(lint: Lint) -> Note {

@@ -239,7 +239,7 @@ impl<'a> Evaluation<'a> {
         let validated = match spec.uses("p") {
             true => {
                 self.count_term()?;
-                self.validated(found, depth + 1).await
+                self.validated(found, depth + 1).await?
             }
             false => None,
         };
@@ -259,7 +259,7 @@ impl<'a> Evaluation<'a> {
         let name = self.expand(record.exp.as_ref()?, found, 0).await.ok()??;
         let text = self.ask(name, RecordType::Txt, 0, |_, answer| explanation::of_answer(answer)).await.ok()??;
         self.uses_sender |= text.uses("sloh");
-        let validated = if text.uses("p") { self.validated(found, 0).await } else { None };
+        let validated = if text.uses("p") { self.validated(found, 0).await.ok()? } else { None };
         Some(explanation::make_safe(&text.expand(&self.values(found, validated.as_ref())), self.limits))
     }
 

@@ -3,17 +3,22 @@
 use gatepost_dns::{Answer, Family, Name, Question, RecordType};
 
 use crate::address::in_network;
-use crate::evaluation::{Evaluation, Frame};
-use crate::outcome::TempError;
+use crate::evaluation::{Evaluation, Frame, Stop};
+use crate::outcome::{PermError, TempError};
 use crate::record::Mechanism;
 
 impl Evaluation<'_> {
     /// Names of the client that lead back to it (RFC 7208 §5.5): errors skip a name, names beyond the limit are ignored.
-    pub(crate) async fn validated_names(&mut self, depth: usize) -> Vec<Name> {
+    /// That the client has none is a void look-up; that one of its names leads nowhere is none, since the names are the
+    /// client's and not the domain's (RFC 7208 §4.6.4).
+    pub(crate) async fn validated_names(&mut self, depth: usize) -> Result<Vec<Name>, Stop> {
         let (ip, limit) = (self.query.ip, self.limits.ptr_names);
         let pointers = |answer: &Answer| answer.pointers().take(limit).cloned().collect();
-        let pointers = self.ask(Name::for_reverse(ip), RecordType::Ptr, depth, |_, answer| pointers(answer));
-        let names: Vec<Name> = pointers.await.unwrap_or_default();
+        let pointers = self.term_asks(Name::for_reverse(ip), RecordType::Ptr, depth, pointers);
+        let names: Vec<Name> = match pointers.await {
+            Err(Stop::Temp(_)) => Vec::new(),
+            names => names?,
+        };
         let kind = Family::of(ip).record_type();
         names.iter().for_each(|name| self.prefetch(name.clone(), kind));
         let mut validated = Vec::new();
@@ -23,16 +28,39 @@ impl Evaluation<'_> {
                 validated.push(name);
             }
         }
-        validated
+        Ok(validated)
     }
 
     /// `%{p}` in the record that a step found: its domain, else a name below it, else any (RFC 7208 §7.3).
-    pub(crate) async fn validated(&mut self, found: usize, depth: usize) -> Option<Name> {
-        let mut names = self.validated_names(depth).await;
-        let domain = self.trail.domain(found)?;
+    pub(crate) async fn validated(&mut self, found: usize, depth: usize) -> Result<Option<Name>, Stop> {
+        let mut names = self.validated_names(depth).await?;
+        let Some(domain) = self.trail.domain(found) else {
+            return Ok(None);
+        };
         let exact = names.iter().position(|name| name == domain);
         let best = exact.or_else(|| names.iter().position(|name| name.is_or_below(domain))).unwrap_or(0);
-        (best < names.len()).then(|| names.swap_remove(best))
+        Ok((best < names.len()).then(|| names.swap_remove(best)))
+    }
+
+    /// Asks a term's own question. RFC 7208 §4.6.4: at most 2 of them may be void.
+    pub(crate) async fn term_asks<T>(
+        &mut self,
+        name: Name,
+        kind: RecordType,
+        depth: usize,
+        read: impl FnOnce(&Answer) -> T,
+    ) -> Result<T, Stop> {
+        let (is_void, made) = self
+            .ask(name, kind, depth, |_, answer| (answer.records().is_empty(), read(answer)))
+            .await
+            .map_err(Stop::Temp)?;
+        if is_void {
+            self.voids += 1;
+            if self.voids > self.limits.voids {
+                return Err(Stop::Perm(PermError::Voids { limit: self.limits.voids }));
+            }
+        }
+        Ok(made)
     }
 
     /// Asks, notes it in the trail, and returns what `read` makes of the answer.

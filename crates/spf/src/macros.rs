@@ -10,7 +10,7 @@ use crate::query::Query;
 use crate::record::RecordError;
 
 /// A macro-string (RFC 7208 §7.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MacroString {
     parts: Vec<Part>,
     /// As written.
@@ -21,13 +21,13 @@ pub struct MacroString {
     is_domain: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Part {
     Literal(String),
     Macro(Macro),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Macro {
     letter: char,
     /// An upper-case letter: URL-escape the value (RFC 7208 §7.3).

@@ -24,7 +24,7 @@ impl Evaluation<'_> {
             Mechanism::A(_, prefixes) => self.has_address(name, *prefixes, depth).await,
             Mechanism::Mx(_, prefixes) => self.mx_has_address(name, *prefixes, depth).await,
             Mechanism::Ptr(_) => {
-                let names = self.validated_names(depth).await;
+                let names = self.validated_names(depth).await?;
                 Ok(names.iter().any(|validated| validated.is_or_below(&name)))
             }
             // RFC 7208 §5.7: an A look-up, whatever the client's family
@@ -63,26 +63,5 @@ impl Evaluation<'_> {
             }
         }
         Ok(false)
-    }
-
-    /// Asks a term's own question. RFC 7208 §4.6.4: at most 2 of them may be void.
-    async fn term_asks<T>(
-        &mut self,
-        name: Name,
-        kind: RecordType,
-        depth: usize,
-        read: impl FnOnce(&Answer) -> T,
-    ) -> Result<T, Stop> {
-        let (is_void, made) = self
-            .ask(name, kind, depth, |_, answer| (answer.records().is_empty(), read(answer)))
-            .await
-            .map_err(Stop::Temp)?;
-        if is_void {
-            self.voids += 1;
-            if self.voids > self.limits.voids {
-                return Err(Stop::Perm(PermError::Voids { limit: self.limits.voids }));
-            }
-        }
-        Ok(made)
     }
 }

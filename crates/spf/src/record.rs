@@ -44,7 +44,7 @@ pub enum Qualifier {
 }
 
 /// What is tested (RFC 7208 §5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
     /// Always.
@@ -64,7 +64,7 @@ pub enum Mechanism {
 }
 
 /// The prefix lengths of `a` and `mx` (RFC 7208 §5.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Prefixes {
     /// For IPv4, 0 to 32.
     pub v4: u8,
