@@ -1,7 +1,8 @@
-//! Any zone is evaluated within the limits, and looking ahead changes nothing.
+//! Any zone is evaluated within the limits, looking ahead changes nothing, and a survey ends.
 #![no_main]
-use gatepost_dns::{Zone, block_on};
+use gatepost_dns::{Name, Zone, block_on};
 use gatepost_results::Explain;
+use gatepost_spf::lint::survey;
 use gatepost_spf::{Limits, Query, check};
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let Ok(zone) = Zone::parse(text) else { return };
@@ -15,4 +16,8 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     limits.ahead = 4;
     let ahead = block_on(check(&zone, &query, &limits));
     assert_eq!((outcome.verdict, outcome.trail), (ahead.verdict, ahead.trail));
+    let name = Name::parse("b.example").unwrap();
+    let survey = block_on(survey(&zone, &name, "v=spf1 include:a.example -all", &limits));
+    let spans = survey.pages.iter().flat_map(|page| page.lints.iter().map(|lint| page.text.get(lint.span.clone())));
+    assert!(survey.pages.len() <= 100 && { spans }.all(|text| text.is_some()));
 });
