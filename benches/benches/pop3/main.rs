@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use gatepost::{Maildir, Server, Service, Users, tls};
 use gatepost_dns::Zone;
-use gatepost_sasl::Secret;
+use gatepost_pop3::server::Config;
+use gatepost_sasl::{Policy, Secret};
 use gatepost_syntax::Mailbox;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
@@ -120,10 +121,13 @@ async fn ours(folder: &Path, message: &[u8], (certificate, key): &(PathBuf, Path
     }
     let users = Users::new(Secret::new("a bench's secret"));
     users.add(&Mailbox::parse(user).unwrap(), &Secret::new(password), b"sixteen octets..");
+    let mut sasl = Policy::default();
+    sasl.plaintext_without_tls = true; // two cases are in clear
     let server = Server::new("mx.example.test".parse().unwrap())
         .resolver(Zone::parse("").unwrap())
         .tls(tls::from_pem(certificate, key).unwrap())
         .users(users)
+        .pop3_config(Config { sasl, ..Config::default() })
         .store(Maildir::open(folder.join("mail")).unwrap())
         .listen(Service::Pop3, "127.0.0.1:0")
         .unwrap()

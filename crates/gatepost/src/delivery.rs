@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) outbound: Option<Arc<Engine>>,
     /// Where bundles are kept, if they are.
     pub(crate) bundles: Option<PathBuf>,
+    pub(crate) pop3: gatepost_pop3::server::Config,
+    pub(crate) logins: crate::pop::Logins,
 }
 
 /// Whose key signs submitted mail.

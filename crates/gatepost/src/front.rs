@@ -128,8 +128,7 @@ impl Front {
                 self.run(tcp, &site.tls, endpoint, Submission::new(shared, peer)).await
             }
             Service::Pop3 | Service::Pop3s => {
-                let config = gatepost_pop3::server::Config { stls: true, ..Default::default() };
-                let endpoint = gatepost_pop3::server::Server::new(config, &nonce);
+                let endpoint = gatepost_pop3::server::Server::new(shared.pop3.clone(), &nonce);
                 self.run(tcp, &site.tls, endpoint, Pop::new(shared, peer)).await
             }
         };

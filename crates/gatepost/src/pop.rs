@@ -1,6 +1,7 @@
 //! Sessions of users who fetch their mail.
 
 mod ahead;
+mod logins;
 
 use std::io;
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use crate::drive::Handler;
 use crate::login::LogIn;
 use crate::store::{MailStore, Maildrop};
 use ahead::Ahead;
+pub(crate) use logins::Logins;
 
 /// One session's work.
 pub(crate) struct Pop {
@@ -36,6 +38,9 @@ impl Handler<Pop3> for Pop {
                 endpoint.answer(answer);
             }
             Event::Open(identity) if !self.login.enter(&identity.user) => endpoint.opened(Err(OpenError::Temporary)),
+            Event::Open(identity) if !self.shared.logins.may(&identity.user, self.shared.pop3.login_delay) => {
+                endpoint.opened(Err(OpenError::TooSoon));
+            }
             Event::Open(identity) => match open(Arc::clone(&self.shared.store), identity).await {
                 Ok(maildrop) => {
                     endpoint.opened(Ok(maildrop.entries().to_vec()));

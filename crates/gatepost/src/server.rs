@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gatepost_dkim::PrivateKey;
 use gatepost_dns::Resolver;
+use gatepost_pop3::server::Config as Pop3Config;
 use gatepost_syntax::Domain;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -27,6 +28,7 @@ use crate::metrics::{Gauge, Metrics};
 use crate::network::Network;
 use crate::outbound::{Engine, Outbound, Relay};
 use crate::policy::Policy;
+use crate::pop::Logins;
 use crate::service::Service;
 use crate::store::MailStore;
 use crate::tls::Tls;
@@ -82,6 +84,7 @@ pub struct Server {
     store: Option<Arc<dyn MailStore>>,
     spool: PathBuf,
     policy: Policy,
+    pop3: Pop3Config,
     sealers: Vec<Domain>,
     bundles: Option<PathBuf>,
     signers: Vec<Arc<SigningIdentity>>,
@@ -111,6 +114,7 @@ impl Server {
             store: None,
             spool: std::env::temp_dir(),
             policy: Policy::default(),
+            pop3: Pop3Config::default(),
             sealers: Vec::new(),
             bundles: None,
             signers: Vec::new(),
@@ -163,6 +167,13 @@ impl Server {
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// How POP3 behaves: LOGIN-DELAY, EXPIRE, whether passwords may come in clear. STLS is offered in any case.
+    #[must_use]
+    pub fn pop3_config(mut self, config: Pop3Config) -> Self {
+        self.pop3 = config;
         self
     }
 
@@ -334,6 +345,8 @@ impl Server {
             gate,
             metrics,
             outbound,
+            pop3: Pop3Config { stls: true, ..self.pop3.clone() },
+            logins: Logins::default(),
         };
         Ok(Site { shared: Arc::new(shared), tls: self.tls.clone().ok_or(Error::Missing("a certificate"))? })
     }
