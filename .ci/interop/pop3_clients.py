@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Programs that people fetch mail with, against our server, over STLS and over implicit TLS."""
 # apt: curl fetchmail mpop getmail6 openssl
-import glob, os, poplib, re, smtplib, socket, ssl, subprocess, sys, tempfile
+import glob, os, poplib, re, shutil, smtplib, socket, ssl, subprocess, sys, tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from e2e import Server, run  # noqa: E402
@@ -175,7 +175,7 @@ def mpop(lab, tls, auth):
     done = run("mpop", "-C", rc, "bob", timeout=60)
     right, detail = same([open(path, "rb").read() for path in glob.glob(box + "/new/*")], lab.stored)
     again = run("mpop", "-C", rc, "bob", timeout=60)
-    return right and "no new messages" in again.stdout, detail + done.stderr + again.stdout
+    return right and "new: no messages" in again.stdout, detail + done.stderr + again.stdout
 
 
 def getmail(lab, tls):
@@ -184,8 +184,10 @@ def getmail(lab, tls):
     box, home = lab.path("getmail-box"), lab.path("getmail-home")
     for part in (home, *(os.path.join(box, part) for part in ("tmp", "new", "cur"))):
         os.makedirs(part)
+        shutil.chown(part, "nobody")
+    shutil.chown(box, "nobody")  # it does not deliver as root
     rc = lab.write("getmailrc", f"[retriever]\ntype = SimplePOP3SSLRetriever\nserver = localhost\nport = {lab.port(True)}\nusername = {lab.bob}\npassword = {lab.password}\n"
-                   f"ca_certs = {lab.server.ca}\n\n[destination]\ntype = Maildir\npath = {box}/\n\n[options]\ndelete = false\nread_all = false\nreceived = false\ndelivered_to = false\n")
+                   f"ca_certs = {lab.server.ca}\n\n[destination]\ntype = Maildir\npath = {box}/\nuser = nobody\n\n[options]\ndelete = false\nread_all = false\nreceived = false\ndelivered_to = false\n")
     done = run("getmail", f"--getmaildir={home}", f"--rcfile={rc}", timeout=60)
     right, detail = same([open(path, "rb").read() for path in glob.glob(box + "/new/*")], lab.stored)
     again = run("getmail", f"--getmaildir={home}", f"--rcfile={rc}", timeout=60)
@@ -224,6 +226,7 @@ def thunderbird(lab):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
         lab = Lab(folder)
         try:
             for tls in (False, True):
