@@ -31,6 +31,7 @@ pub(super) struct Open {
 struct Message {
     part: &'static str,
     name: OsString,
+    delivered: (u64, u64),
     /// The name without flags: it stays when a mail reader moves or marks the file.
     stable: String,
 }
@@ -71,7 +72,7 @@ fn remove_left_overs(tmp: &Path) {
     }
 }
 
-/// All messages in order of their names, which begin with the time of delivery. `new` is read first: a file that is moved to
+/// All messages in order of delivery. `new` is read first: a file that is moved to
 /// `cur` meanwhile is seen twice then, never missed.
 fn list(maildir: &Path) -> io::Result<Vec<Message>> {
     let mut messages = Vec::new();
@@ -82,14 +83,24 @@ fn list(maildir: &Path) -> io::Result<Vec<Message>> {
             let text = name.to_string_lossy();
             if !text.starts_with('.') && file.file_type()?.is_file() {
                 let stable = text.split(':').next().unwrap_or_default().to_owned();
-                messages.push(Message { part, name, stable });
+                messages.push(Message { part, name, delivered: delivered(&stable), stable });
             }
         }
     }
-    // behind a `new` of the same name is its `cur`: the newer place
-    messages.sort_by(|a, b| a.stable.cmp(&b.stable).then(a.part.cmp(b.part)));
+    // before a `new` of the same name is its `cur`: the newer place
+    messages.sort_by(|a, b| (a.delivered, &a.stable, a.part).cmp(&(b.delivered, &b.stable, b.part)));
     messages.dedup_by(|later, first| later.stable == first.stable);
     Ok(messages)
+}
+
+/// When a file was delivered, as its name tells: seconds, and microseconds behind `.M`, of any number of digits.
+fn delivered(name: &str) -> (u64, u64) {
+    let number = |text: &str| {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        text.get(..digits).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    };
+    let (seconds, rest) = name.split_once('.').unwrap_or((name, ""));
+    (number(seconds), rest.strip_prefix('M').map_or(0, number))
 }
 
 /// Sizes and unique ids.
@@ -154,6 +165,12 @@ impl Maildrop for Open {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_tell_when_files_were_delivered() {
+        let names = ["9.x", "10.M5180P1.vm", "10.M208877P1.vm,S=1", "10.M474394P1", "x", "99999999999999999999999.y"];
+        assert_eq!(names.map(delivered), [(9, 0), (10, 5180), (10, 208_877), (10, 474_394), (0, 0), (0, 0)]);
+    }
 
     #[test]
     fn unique_ids_are_names_where_names_can_be_said() {
