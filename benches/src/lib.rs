@@ -2,15 +2,21 @@
 //! What the benches work on: deterministic, no two lines alike.
 #![allow(clippy::unwrap_used)] // a bench may
 
+pub mod dkim;
 pub mod spf;
 
 /// Prose of about this many octets, lines of up to 76 octets with CRLF.
 pub fn prose(octets: usize) -> Vec<u8> {
+    prose_of(1, octets)
+}
+
+/// Another text for each seed: a message repeated teaches the branch predictor.
+pub fn prose_of(seed: u32, octets: usize) -> Vec<u8> {
     const WORDS: [&str; 12] =
         ["judge", "the", "message", "while", "it", "streams", "in", "and", "say", "why", "with", "record"];
     let mut body = Vec::with_capacity(octets + 80);
     let mut column = 0;
-    for octet in random() {
+    for octet in random(seed) {
         if body.len() >= octets {
             break;
         }
@@ -30,8 +36,8 @@ pub fn prose(octets: usize) -> Vec<u8> {
 }
 
 /// Indented table rows, 2 to 14 blanks in front of each.
-pub fn html(octets: usize) -> Vec<u8> {
-    let words = prose(octets);
+pub fn html(seed: u32, octets: usize) -> Vec<u8> {
+    let words = prose_of(seed, octets);
     let mut body = Vec::with_capacity(octets + 80);
     for (row, text) in words.chunks(44).enumerate().take_while(|(row, _)| row * 60 < octets) {
         body.resize(body.len() + 2 + 2 * (row % 7), b' ');
@@ -43,9 +49,9 @@ pub fn html(octets: usize) -> Vec<u8> {
 }
 
 /// Double blanks and tabs between words: the worst case of relaxed canonicalization.
-pub fn ragged(octets: usize) -> Vec<u8> {
+pub fn ragged(seed: u32, octets: usize) -> Vec<u8> {
     let mut body = Vec::with_capacity(octets + 80);
-    for (index, octet) in prose(octets).into_iter().enumerate().take_while(|(index, _)| *index < octets) {
+    for (index, octet) in prose_of(seed, octets).into_iter().enumerate().take_while(|(index, _)| *index < octets) {
         match octet {
             b' ' if index % 3 == 0 => body.push(b'\t'),
             b' ' => body.extend_from_slice(b"  "),
@@ -53,19 +59,24 @@ pub fn ragged(octets: usize) -> Vec<u8> {
         }
     }
     body.truncate(octets);
+    if body.last() == Some(&b'\r') {
+        body.pop();
+    }
     body.extend_from_slice(b".\r\n");
     body
 }
 
 /// Lines of 76 columns of base64.
-pub fn base64(octets: usize) -> Vec<u8> {
-    let data: Vec<u8> = random().take(octets / 78 * 57).collect();
+pub fn base64(seed: u32, octets: usize) -> Vec<u8> {
+    let data: Vec<u8> = random(seed).take(octets / 78 * 57).collect();
     let text = gatepost_syntax::base64::encode(data);
     text.as_bytes().chunks(76).flat_map(|line| [line, b"\r\n"].concat()).collect()
 }
 
-/// Octets of a generator without seed: every run has the same.
-fn random() -> impl Iterator<Item = u8> {
+/// Octets of a generator: every run has the same.
+fn random(seed: u32) -> impl Iterator<Item = u8> {
     let next = |state: &u32| Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
-    std::iter::successors(Some(1u32), next).skip(1).map(|state| u8::try_from(state >> 24).unwrap_or(0))
+    std::iter::successors(Some(seed.wrapping_mul(0x9e37_79b9)), next)
+        .skip(1)
+        .map(|state| u8::try_from(state >> 24).unwrap_or(0))
 }

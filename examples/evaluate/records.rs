@@ -2,7 +2,7 @@
 
 use gatepost_dkim::record::KeyRecord;
 use gatepost_dkim::signature::Signature;
-use gatepost_dkim::{Canonicalization, canon};
+use gatepost_dkim::{Canonicalization, Limits, canon};
 use gatepost_results::{Property, ResInfo, authres, strip};
 use gatepost_spf::lint::{Lint, lint};
 use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, base64};
@@ -38,12 +38,12 @@ pub(crate) fn dkim_signature(request: &Request) -> Result<Value, Error> {
     let header = request.text("header")?;
     let body = header.split_once(':').filter(|(name, _)| name.trim().eq_ignore_ascii_case("DKIM-Signature"));
     let body = body.map_or(header, |(_, body)| body);
-    Ok(match Signature::parse(body.trim_end_matches(['\r', '\n'])) {
+    Ok(match Signature::parse(body.trim_end_matches(['\r', '\n']), &Limits::default()) {
         Err(error) => invalid(error),
         Ok(signature) => json!({
             "valid": true, "a": signature.algorithm.word(), "d": signature.domain.as_str(), "s": signature.selector.as_str(),
-            "i": signature.identity, "h": signature.headers, "l": signature.length, "t": signature.timestamp,
-            "x": signature.expiration, "b": base64::encode(&signature.signature), "bh": base64::encode(&signature.body_hash),
+            "i": signature.identity, "h": signature.headers.iter().collect::<Vec<_>>(), "l": signature.length, "t": signature.timestamp,
+            "x": signature.expiration, "b": base64::encode(signature.signature()), "bh": base64::encode(signature.body_hash()),
             "c": format!("{}/{}", signature.canonicalization.header.word(), signature.canonicalization.body.word()),
         }),
     })

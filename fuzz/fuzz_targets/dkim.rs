@@ -13,6 +13,6 @@ fn verify(message: &[u8], chunk: usize) -> Option<Outcome> {
 libfuzzer_sys::fuzz_target!(|message: &[u8]| {
     assert_eq!(verify(message, 1), verify(message, usize::MAX));
     if let Ok(text) = std::str::from_utf8(message) {
-        let _ = (Signature::parse(text), KeyRecord::parse(text));
+        let _ = (Signature::parse(text, &Limits::default()), KeyRecord::parse(text));
     }
 });

@@ -58,8 +58,10 @@ impl Chain {
         let most = usize::from(limits.sets) * Kind::ALL.len();
         let fields = headers.fields().enumerate().filter_map(|(index, field)| Some((index, Kind::of(field)?, field)));
         // one more than there may be shows that there are too many; the rest is not read
-        let found: Vec<(usize, Read)> =
-            fields.take(most + 1).map(|(index, kind, field)| (index, Read::new(kind, field))).collect();
+        let found: Vec<(usize, Read)> = fields
+            .take(most + 1)
+            .map(|(index, kind, field)| (index, Read::new(kind, field, &limits.signatures)))
+            .collect();
         let instances = found.iter().filter_map(|(_, read)| read.instance).max().unwrap_or(0);
         let sets = structure(found, instances, limits);
         Chain { headers, limits: limits.clone(), instances, sets }
@@ -114,7 +116,7 @@ impl Slots {
             Content::MessageSignature(message) => {
                 (Kind::MessageSignature, self.message.replace((index, *message)).is_some())
             }
-            Content::Seal(seal) => (Kind::Seal, self.seal.replace((index, seal)).is_some()),
+            Content::Seal(seal) => (Kind::Seal, self.seal.replace((index, *seal)).is_some()),
         };
         if repeated { Err(Fail::Repeated { instance: self.instance, kind }) } else { Ok(()) }
     }

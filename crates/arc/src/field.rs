@@ -1,6 +1,7 @@
 //! The three header fields of an ARC Set (RFC 8617 §4.1).
 
-use gatepost_dkim::signature::{Core, MAX_FIELD, Signature, SignatureError};
+use gatepost_dkim::Limits;
+use gatepost_dkim::signature::{Core, Signature, SignatureError};
 use gatepost_syntax::{Field, TagList, TagListError, cfws};
 use thiserror::Error;
 
@@ -85,7 +86,7 @@ pub enum FieldError {
     /// The field is not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// Longer than 16 KiB.
+    /// Longer than [`Limits::field_bytes`].
     #[error("the field is too long")]
     Long,
     /// `i=` is missing, malformed or not between 1 and [`MAX_INSTANCE`] (RFC 8617 §4.2.1).
@@ -120,7 +121,7 @@ pub(crate) struct Seal {
 pub(crate) enum Content {
     AuthenticationResults,
     MessageSignature(Box<Signature>),
-    Seal(Seal),
+    Seal(Box<Seal>),
 }
 
 /// A field as far as it could be read.
@@ -135,14 +136,14 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    pub(crate) fn new(kind: Kind, field: Field<'_>) -> Self {
+    pub(crate) fn new(kind: Kind, field: Field<'_>, limits: &Limits) -> Self {
         let mut read = Read { kind, instance: None, marked: false, content: Err(FieldError::NotUtf8) };
         read.content = match field.text() {
             None => Err(FieldError::NotUtf8),
             // the results of many hops are longer than tags; the header section has its own limits
             Some(text) if kind == Kind::AuthenticationResults => read.authentication_results(text),
-            Some(text) if text.len() > MAX_FIELD => Err(FieldError::Long),
-            Some(text) => read.tags(text),
+            Some(text) if text.len() > limits.field_bytes => Err(FieldError::Long),
+            Some(text) => read.tags(text, limits),
         };
         read
     }
@@ -153,8 +154,8 @@ impl Read {
         self.instance.map(|_| Content::AuthenticationResults).ok_or(FieldError::Instance)
     }
 
-    fn tags(&mut self, text: &str) -> Result<Content, FieldError> {
-        let tags = TagList::parse(text)?;
+    fn tags(&mut self, text: &str, limits: &Limits) -> Result<Content, FieldError> {
+        let tags = TagList::parse_at_most(text, limits.tags)?;
         self.instance =
             tags.value("i").and_then(position).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number);
         let status = tags.value("cv").and_then(ChainStatus::from_word);
@@ -163,8 +164,8 @@ impl Read {
             return Err(FieldError::Instance);
         }
         if self.kind == Kind::MessageSignature {
-            let signature = Signature::from_tags(&tags)?;
-            if signature.headers.iter().any(|name| name.eq_ignore_ascii_case(Kind::Seal.name())) {
+            let signature = Signature::from_tags(&tags, limits)?;
+            if signature.headers.contains(Kind::Seal.name()) {
                 return Err(FieldError::SealCovered);
             }
             return Ok(Content::MessageSignature(Box::new(signature)));
@@ -174,7 +175,8 @@ impl Read {
         if let Some(name) = ["h", "bh"].into_iter().find(|name| tags.get(name).is_some()) {
             return Err(FieldError::Forbidden(name));
         }
-        Ok(Content::Seal(Seal { core: Core::from_tags(&tags)?, status: status.ok_or(FieldError::Status)? }))
+        let seal = Seal { core: Core::from_tags(&tags)?, status: status.ok_or(FieldError::Status)? };
+        Ok(Content::Seal(Box::new(seal)))
     }
 }
 
@@ -202,7 +204,7 @@ mod tests {
     fn instances_have_one_spelling() {
         let read = |text: &str| {
             let field = format!("{}:{text}", Kind::AuthenticationResults);
-            Read::new(Kind::AuthenticationResults, Field::new(field.as_bytes())).instance
+            Read::new(Kind::AuthenticationResults, Field::new(field.as_bytes()), &Limits::default()).instance
         };
         let wrong = "|i|i=|i=1|;i=1|i=0;|i=01;|i=51;|i=100;|i=1x;|I=1;|j=1;|i=-1;|i=+1;|i=1 2;|i=(1;|i=(1;)";
         assert!(wrong.split('|').all(|text| read(text).is_none()));

@@ -2,7 +2,8 @@
 
 use gatepost_syntax::{Field, HeaderBlock};
 
-use crate::squeeze::squeeze;
+use crate::select::{self, Stacks};
+use crate::squeeze::{Sink, squeeze, unfold};
 
 /// How tolerant of changes on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -51,16 +52,15 @@ impl Canonicalizations {
 
 /// Appends the canonical form of a header field, with its CRLF.
 pub fn header(field: Field<'_>, canonicalization: Canonicalization, out: &mut Vec<u8>) {
+    header_to(field, canonicalization, out);
+}
+
+pub(crate) fn header_to(field: Field<'_>, canonicalization: Canonicalization, out: &mut impl Sink) {
     match canonicalization {
-        // RFC 6376 §3.4.1
-        Canonicalization::Simple => {
-            out.extend_from_slice(field.raw());
-            if !field.raw().ends_with(b"\r\n") {
-                out.extend_from_slice(b"\r\n");
-            }
-        }
-        Canonicalization::Relaxed => relaxed_header(field.name(), field.body(), out),
+        Canonicalization::Simple => out.write(field.raw().strip_suffix(b"\r\n").unwrap_or(field.raw())), // RFC 6376 §3.4.1
+        Canonicalization::Relaxed => relaxed_header(field.name_octets(), field.body(), out),
     }
+    out.write(b"\r\n");
 }
 
 /// Appends the canonical forms of the fields that an `h=` list selects (RFC 6376 §5.4.2).
@@ -70,30 +70,33 @@ pub fn selected_headers<'a>(
     canonicalization: Canonicalization,
     out: &mut Vec<u8>,
 ) {
-    crate::select::signed_fields(headers, names, canonicalization, out);
+    select::signed_fields(Stacks::new(headers, None), names, canonicalization, out);
 }
 
-/// RFC 6376 §3.4.2.
-pub(crate) fn relaxed_header(name: &str, body: &[u8], out: &mut Vec<u8>) {
-    out.extend(name.bytes().map(|octet| octet.to_ascii_lowercase()));
-    out.push(b':');
-    let begin = out.len();
-    let mut white = false;
-    let mut octets = body.iter().copied().peekable();
-    while let Some(octet) = octets.next() {
-        match octet {
-            b' ' | b'\t' => white = true,
-            b'\r' if octets.peek() == Some(&b'\n') => drop(octets.next()), // unfolding
-            octet => {
-                if white && out.len() > begin {
-                    out.push(b' ');
-                }
-                white = false;
-                out.push(octet);
-            }
-        }
+/// RFC 6376 §3.4.2, without the final CRLF.
+pub(crate) fn relaxed_header(name: &[u8], body: &[u8], out: &mut impl Sink) {
+    for piece in name.chunks(LOWERED) {
+        out.fill(|room: &mut [u8; LOWERED]| {
+            room.iter_mut().zip(piece).for_each(|(to, octet)| *to = octet.to_ascii_lowercase());
+            piece.len()
+        });
     }
-    out.extend_from_slice(b"\r\n");
+    out.write(b":");
+    unfold(trimmed(body), out);
+}
+
+/// Octets of a name that are turned into lower case at a time.
+const LOWERED: usize = 32;
+
+/// Without white space and folds at either end.
+fn trimmed(mut body: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [b'\r', b'\n', rest @ ..] = body {
+        body = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] | [rest @ .., b'\r', b'\n'] = body {
+        body = rest;
+    }
+    body
 }
 
 /// Canonicalizes a body that arrives in chunks of any size. Trailing line ends and white space are held back as a counter
@@ -117,11 +120,14 @@ impl Body {
         Body { relaxed, line_ends: 0, cr: false, white: false, wrote: false }
     }
 
-    /// Takes a chunk and gives canonical octets to `out`. Only CRLF is a line end; a bare CR or LF is an ordinary octet.
-    ///
+    /// Takes a chunk and appends canonical octets to `out`. Only CRLF is a line end; a bare CR or LF is an ordinary octet.
+    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        self.feed_to(chunk, out);
+    }
+
     /// Up to the last octet that surely stays, everything is decided within the chunk and goes out in large pieces; what is
     /// behind it waits in the state.
-    pub fn feed(&mut self, chunk: &[u8], out: &mut impl FnMut(&[u8])) {
+    pub(crate) fn feed_to(&mut self, chunk: &[u8], out: &mut impl Sink) {
         let decided = chunk.iter().rposition(|octet| self.surely_stays(*octet)).map_or(0, |at| at + 1);
         let (mut sure, open) = chunk.split_at_checked(decided).unwrap_or((&[], chunk));
         while let Some((octet, rest)) = sure.split_first().filter(|_| self.cr || self.white) {
@@ -130,7 +136,7 @@ impl Body {
         }
         if !sure.is_empty() {
             self.write(b"", out); // the line ends that waited
-            if self.relaxed { squeeze(sure, out) } else { out(sure) }
+            if self.relaxed { squeeze(sure, out) } else { out.write(sure) }
         }
         open.iter().for_each(|octet| self.step(*octet, out));
     }
@@ -143,7 +149,7 @@ impl Body {
         }
     }
 
-    fn step(&mut self, octet: u8, out: &mut impl FnMut(&[u8])) {
+    fn step(&mut self, octet: u8, out: &mut impl Sink) {
         if std::mem::take(&mut self.cr) {
             if octet == b'\n' {
                 self.white = false; // RFC 6376 §3.4.4: white space at the end of a line
@@ -159,25 +165,29 @@ impl Body {
         }
     }
 
-    fn write(&mut self, octets: &[u8], out: &mut impl FnMut(&[u8])) {
+    fn write(&mut self, octets: &[u8], out: &mut impl Sink) {
         for _ in 0..std::mem::take(&mut self.line_ends) {
-            out(b"\r\n");
+            out.write(b"\r\n");
         }
         if std::mem::take(&mut self.white) {
-            out(b" ");
+            out.write(b" ");
         }
-        out(octets);
+        out.write(octets);
         self.wrote = true;
     }
 
     /// Ends the body: trailing empty lines are dropped, and what is left ends in one CRLF. An empty body is CRLF when
     /// simple (RFC 6376 §3.4.3) and nothing when relaxed (§3.4.4).
-    pub fn finish(mut self, out: &mut impl FnMut(&[u8])) {
+    pub fn finish(mut self, out: &mut Vec<u8>) {
+        self.finish_to(out);
+    }
+
+    pub(crate) fn finish_to(&mut self, out: &mut impl Sink) {
         if self.cr {
             self.write(b"\r", out);
         }
         if self.wrote || !self.relaxed {
-            out(b"\r\n");
+            out.write(b"\r\n");
         }
     }
 }
@@ -186,8 +196,8 @@ impl Body {
 pub fn body(octets: &[u8], canonicalization: Canonicalization) -> Vec<u8> {
     let mut out = Vec::with_capacity(octets.len() + 2);
     let mut body = Body::new(canonicalization);
-    body.feed(octets, &mut |run| out.extend_from_slice(run));
-    body.finish(&mut |run| out.extend_from_slice(run));
+    body.feed(octets, &mut out);
+    body.finish(&mut out);
     out
 }
 

@@ -12,6 +12,7 @@ pub(crate) enum Hash {
 }
 
 /// A running hash.
+#[derive(Clone)]
 pub(crate) struct Digest(digest::Context);
 
 impl Digest {
@@ -28,13 +29,23 @@ impl Digest {
         }
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
-        self.0.finish().as_ref().to_vec()
+    pub(crate) fn finish(self) -> Sum {
+        Sum(self.0.finish())
     }
 }
 
-pub(crate) fn sha256(octets: &[u8]) -> Vec<u8> {
-    digest::digest(&digest::SHA256, octets).as_ref().to_vec()
+/// A finished hash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sum(digest::Digest);
+
+impl AsRef<[u8]> for Sum {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+}
+
+pub(crate) fn sha256(octets: &[u8]) -> Sum {
+    Sum(digest::digest(&digest::SHA256, octets))
 }
 
 /// RSASSA-PKCS1-v1_5 with a PKCS#1 public key of 1024 to 8192 bits.
@@ -48,7 +59,7 @@ pub(crate) fn verify_rsa(hash: Hash, pkcs1: &[u8], message: &[u8], signature: &[
 
 /// Ed25519 over the SHA-256 of the message (RFC 8463 §3).
 pub(crate) fn verify_ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&signature::ED25519, key).verify(&sha256(message), signature).is_ok()
+    UnparsedPublicKey::new(&signature::ED25519, key).verify(sha256(message).as_ref(), signature).is_ok()
 }
 
 /// A private key that ring can sign with.
@@ -90,7 +101,7 @@ impl Signer {
                 key.sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut out).ok()?;
                 Some(out)
             }
-            Signer::Ed25519(key) => Some(key.sign(&sha256(message)).as_ref().to_vec()),
+            Signer::Ed25519(key) => Some(key.sign(sha256(message).as_ref()).as_ref().to_vec()),
         }
     }
 }

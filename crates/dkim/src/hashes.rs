@@ -1,18 +1,20 @@
 //! The body hashes that a message's signatures need, each computed once however many signatures there are.
 
+use smallvec::SmallVec;
+
 use crate::body::{BodyHash, Hasher, Need};
 use crate::signature::Signature;
 
 /// Hashes a body while it arrives. Signatures register what they need before the first chunk.
 pub struct BodyHashes {
-    hashers: Vec<Hasher>,
+    hashers: SmallVec<[Hasher; 1]>,
     limit: usize,
 }
 
 impl BodyHashes {
     /// At most `limit` distinct hashes.
     pub fn new(limit: usize) -> Self {
-        BodyHashes { hashers: Vec::new(), limit }
+        BodyHashes { hashers: SmallVec::new(), limit }
     }
 
     /// Notes what a signature needs; equal needs share one hash. False: the limit is reached and the hash will not be
@@ -35,8 +37,8 @@ impl BodyHashes {
     }
 
     /// The body has ended.
-    pub fn finish(self) -> BodyDigests {
-        BodyDigests { digests: self.hashers.into_iter().map(Hasher::finish).collect(), limit: self.limit }
+    pub fn finish(mut self) -> BodyDigests {
+        BodyDigests { digests: self.hashers.iter_mut().map(Hasher::finish).collect(), limit: self.limit }
     }
 }
 
@@ -49,7 +51,7 @@ impl std::fmt::Debug for BodyHashes {
 /// The hashes of a whole body.
 #[derive(Clone, Debug)]
 pub struct BodyDigests {
-    digests: Vec<BodyHash>,
+    digests: SmallVec<[BodyHash; 2]>,
     pub(crate) limit: usize,
 }
 
@@ -58,6 +60,21 @@ impl BodyDigests {
         let need = need_of(signature);
         self.digests.iter().find(|hash| hash.need == need)
     }
+
+    /// How much of the body a registered signature covers.
+    pub fn coverage(&self, signature: &Signature) -> Option<Coverage> {
+        let total = self.of(signature)?.total;
+        Some(Coverage { covered: signature.length.map_or(total, |length| length.min(total)), total })
+    }
+}
+
+/// How much of a body a signature covers, in octets of its canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// Octets covered, from the front.
+    pub covered: u64,
+    /// Octets there are.
+    pub total: u64,
 }
 
 fn need_of(signature: &Signature) -> Need {

@@ -1,15 +1,18 @@
 //! From a signature to its verdict: the key is asked for, then tried (RFC 6376 §6.1.2, §6.1.3).
 
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gatepost_dns::{LookupError, Name, Resolver, Txt};
+use gatepost_dns::{Answer, Lookup, LookupError, Name, Question, RecordType, Resolver};
 use gatepost_syntax::{Domain, Field, HeaderBlock};
+use smallvec::SmallVec;
 
 use crate::hashes::BodyDigests;
+use crate::limits::Limits;
 use crate::outcome::{Fail, PermError, Policy, Verdict};
-use crate::record::{KeyRecord, PublicKey, RecordError};
+use crate::record::{KeyRecord, PublicKey};
 use crate::signature::{Algorithm, Core, Signature};
-use crate::verify::Limits;
 
 /// Verifies the signatures of one message; each key name is asked for once.
 pub struct Keys<'a> {
@@ -17,7 +20,13 @@ pub struct Keys<'a> {
     limits: &'a Limits,
     /// Unix seconds.
     now: u64,
-    known: Vec<(Name, Result<Vec<Txt>, LookupError>)>,
+    known: SmallVec<[Known; 1]>,
+}
+
+struct Known {
+    domain: Domain,
+    selector: Domain,
+    answer: Result<Answer, LookupError>,
 }
 
 /// What came of one signature.
@@ -41,7 +50,33 @@ impl<'a> Keys<'a> {
     /// No key is known yet.
     pub fn new(dns: &'a dyn Resolver, limits: &'a Limits, now: SystemTime) -> Self {
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Keys { dns, limits, now, known: Vec::new() }
+        Keys { dns, limits, now, known: SmallVec::new() }
+    }
+
+    /// Asks for the keys of these domains and selectors, all at the same time.
+    pub async fn ask<'k>(&mut self, keys: impl Iterator<Item = (&'k Domain, &'k Domain)>) {
+        let mut asked: SmallVec<[(&Domain, &Domain, Question); 1]> = SmallVec::new();
+        for (domain, selector) in keys {
+            let again = asked.iter().any(|other| (other.0, other.1) == (domain, selector));
+            if let Some(name) = key_name(domain, selector).filter(|_| !again) {
+                asked.push((domain, selector, Question::new(name, RecordType::Txt)));
+            }
+        }
+        let (dns, known) = (self.dns, &mut self.known);
+        let mut open: SmallVec<[(&Domain, &Domain, Lookup<'_>); 1]> =
+            asked.iter().map(|(domain, selector, question)| (*domain, *selector, dns.lookup(question))).collect();
+        // every look-up is polled when one of them may have moved: they are few
+        std::future::poll_fn(|context| {
+            open.retain(|(domain, selector, lookup)| match Pin::new(lookup).poll(context) {
+                Poll::Pending => true,
+                Poll::Ready(answer) => {
+                    known.push(Known { domain: domain.clone(), selector: selector.clone(), answer });
+                    false
+                }
+            });
+            if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Verifies a signature over header fields and body: `field` of `headers` is where it was read.
@@ -56,10 +91,13 @@ impl<'a> Keys<'a> {
         if let Some(at) = signature.expiration.filter(expired).filter(|_| self.allows(signature.algorithm)) {
             return Tried { verdict: Verdict::Fail(Fail::Expired { at }), key_bits: None, testing: false };
         }
-        let limits = self.limits;
+        let (limits, now) = (self.limits, self.now);
         let check = |record: &KeyRecord| match record.strict && !signature.identity_is_domain {
             true => Verdict::PermError(PermError::KeyStrict),
-            false => check_body_and_fields(signature, record, field, headers, bodies, limits),
+            false => match check_body_and_fields(signature, record, field, headers, bodies) {
+                Verdict::Pass => unacceptable(signature, bodies, limits, now).map_or(Verdict::Pass, Verdict::Policy),
+                wrong => wrong,
+            },
         };
         self.try_each(&signature.domain, &signature.selector, signature.algorithm, check).await
     }
@@ -86,25 +124,29 @@ impl<'a> Keys<'a> {
             tried.verdict = Verdict::Policy(Policy::Sha1);
             return tried;
         }
-        let keys = match self.records(domain, selector).await {
-            Ok(keys) => keys,
+        let answer = match self.answer(domain, selector).await {
+            Ok(answer) => answer,
             Err(verdict) => return Tried { verdict, ..tried },
         };
-        let mut records = Vec::new();
-        for txt in &keys {
-            match txt.as_str().map_or(Err(RecordError::NotText), KeyRecord::parse) {
-                Ok(record) => records.push(record),
-                Err(reason) => tried.verdict = Verdict::PermError(PermError::Record(reason)),
-            }
-        }
-        for record in records.iter().take(self.limits.keys) {
-            tried = Tried {
-                verdict: unusable(algorithm, record, self.limits).unwrap_or_else(|| check(record)),
-                key_bits: Some(record.bits()),
-                testing: record.testing,
-            };
-            if tried.verdict == Verdict::Pass {
-                break;
+        let mut left = self.limits.keys;
+        for txt in answer.texts() {
+            match KeyRecord::of(txt) {
+                // what is no key is passed over (RFC 6376 §6.1.2), and is the reason if there is nothing else
+                Err(reason) if tried.key_bits.is_none() => {
+                    tried.verdict = Verdict::PermError(PermError::Record(reason));
+                }
+                Ok(record) if left > 0 => {
+                    left -= 1;
+                    tried = Tried {
+                        verdict: unusable(algorithm, &record, self.limits).unwrap_or_else(|| check(&record)),
+                        key_bits: Some(record.bits()),
+                        testing: record.testing,
+                    };
+                    if tried.verdict == Verdict::Pass {
+                        break;
+                    }
+                }
+                _ => {}
             }
         }
         tried
@@ -115,24 +157,27 @@ impl<'a> Keys<'a> {
         algorithm != Algorithm::RsaSha1 || self.limits.allow_sha1
     }
 
-    async fn records(&mut self, domain: &Domain, selector: &Domain) -> Result<Vec<Txt>, Verdict> {
-        let name = key_name(domain, selector).ok_or(Verdict::PermError(PermError::LongName))?;
-        let kept = self.known.iter().find(|(kept, _)| *kept == name).map(|(_, keys)| keys.clone());
-        let keys = match kept {
-            Some(keys) => keys,
-            None => {
-                let keys = self.dns.txt(&name).await.map(|found| found.records);
-                self.known.push((name, keys.clone()));
-                keys
-            }
-        };
-        keys.map_err(Verdict::TempError)
+    async fn answer(&mut self, domain: &Domain, selector: &Domain) -> Result<Answer, Verdict> {
+        if self.known(domain, selector).is_none() {
+            self.ask(std::iter::once((domain, selector))).await;
+        }
+        // what was not asked has no name that could be
+        let known = self.known(domain, selector).ok_or(Verdict::PermError(PermError::LongName))?;
+        known.answer.clone().map_err(Verdict::TempError)
+    }
+
+    fn known(&self, domain: &Domain, selector: &Domain) -> Option<&Known> {
+        self.known.iter().find(|known| known.domain == *domain && known.selector == *selector)
     }
 }
 
 /// Where a key is published (RFC 6376 §3.6.2.1); nothing if DNS can not carry the name.
 pub fn key_name(domain: &Domain, selector: &Domain) -> Option<Name> {
-    Name::parse(&format!("{selector}._domainkey.{domain}")).ok()
+    let mut name: SmallVec<[u8; 256]> = SmallVec::new();
+    for part in [selector.as_str(), "._domainkey.", domain.as_str()] {
+        name.extend_from_slice(part.as_bytes());
+    }
+    Name::parse(std::str::from_utf8(&name).ok()?).ok()
 }
 
 /// Why a key is not for signatures of this algorithm (RFC 6376 §6.1.2), or not acceptable.
@@ -163,23 +208,32 @@ fn check_body_and_fields(
     field: Field<'_>,
     headers: &HeaderBlock,
     bodies: &BodyDigests,
-    limits: &Limits,
 ) -> Verdict {
     let Some(hash) = bodies.of(signature) else {
         return Verdict::Policy(Policy::TooMany { limit: bodies.limit });
     };
-    let covered = signature.length.unwrap_or(hash.total);
-    if covered > hash.total {
-        return Verdict::PermError(PermError::LongLength { length: covered, total: hash.total });
+    if let Some(length) = signature.length.filter(|length| *length > hash.total) {
+        return Verdict::PermError(PermError::LongLength { length, total: hash.total });
     }
-    if hash.digest != signature.body_hash {
+    if hash.digest.as_ref() != signature.body_hash() {
         return Verdict::Fail(Fail::BodyHash);
     }
-    if !record.verifies(signature.algorithm, &signature.signed_octets(headers, field), &signature.signature) {
-        return Verdict::Fail(Fail::Signature);
+    match record.verifies(signature.algorithm, &signature.signed_octets(headers, field), signature.signature()) {
+        true => Verdict::Pass,
+        false => Verdict::Fail(Fail::Signature),
     }
-    if covered < hash.total && !limits.allow_partial_body {
-        return Verdict::Policy(Policy::PartialBody { covered, total: hash.total });
+}
+
+/// Why a signature that is right is not acceptable here.
+fn unacceptable(signature: &Signature, bodies: &BodyDigests, limits: &Limits, now: u64) -> Option<Policy> {
+    let coverage = bodies.coverage(signature)?;
+    if coverage.covered < coverage.total && !limits.allow_partial_body {
+        return Some(Policy::PartialBody { covered: coverage.covered, total: coverage.total });
     }
-    Verdict::Pass
+    if signature.timestamp.is_some_and(|at| at > now.saturating_add(limits.clock_skew)) && !limits.allow_future {
+        return Some(Policy::Future);
+    }
+    let limit = limits.max_age?;
+    let until = signature.timestamp.map(|at| at.saturating_add(limit).saturating_add(limits.clock_skew));
+    if until.is_some_and(|until| now <= until) { None } else { Some(Policy::Old { limit }) }
 }

@@ -2,11 +2,14 @@
 
 use gatepost_dns::LookupError;
 use gatepost_results::{Explain, Outline, Phrase, ResInfo};
-use gatepost_syntax::Domain;
+use gatepost_syntax::{Domain, Field, HeaderBlock, base64};
 use thiserror::Error;
 
+use crate::hashes::{BodyDigests, Coverage};
+use crate::keys::Tried;
 use crate::record::RecordError;
-use crate::signature::{Algorithm, SignatureError};
+use crate::select::Stacks;
+use crate::signature::{Algorithm, Names, Signature, SignatureError};
 
 /// The results of RFC 8601 §2.7.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,15 @@ pub enum Policy {
     /// SHA-1 (RFC 8301 §3.1).
     #[error("rsa-sha1 is not acceptable")]
     Sha1,
+    /// Made longer ago than [`crate::Limits::max_age`], or at no time that it tells.
+    #[error("the signature is not of the last {limit} seconds")]
+    Old {
+        /// The limit.
+        limit: u64,
+    },
+    /// `t=` is in the future (RFC 6376 §3.5).
+    #[error("the signature was made in the future")]
+    Future,
     /// More signatures than [`crate::Limits::signatures`].
     #[error("not evaluated: more than {limit} signatures")]
     TooMany {
@@ -187,10 +199,17 @@ pub struct SignatureOutcome {
     pub identity: Option<String>,
     /// `a=`
     pub algorithm: Option<Algorithm>,
-    /// The first characters of `b=` (RFC 6008).
-    pub b_prefix: Option<String>,
     /// The names of `h=`.
-    pub signed_headers: Vec<String>,
+    pub signed_headers: Option<Names>,
+    /// How much of the body is covered.
+    pub coverage: Option<Coverage>,
+    /// `t=`, Unix seconds.
+    pub timestamp: Option<u64>,
+    /// `x=`, Unix seconds.
+    pub expiration: Option<u64>,
+    /// The first octets of the signature, which tell it from any other: one that is seen again and again is replayed
+    /// (RFC 6376 §8.6).
+    pub fingerprint: [u8; 12],
     /// Size of the key in bits, where there was one.
     pub key_bits: Option<usize>,
     /// Whether the key says that the domain is testing.
@@ -198,6 +217,40 @@ pub struct SignatureOutcome {
 }
 
 impl SignatureOutcome {
+    pub(crate) fn new(signature: Option<&Signature>, tried: Tried, bodies: &BodyDigests) -> Self {
+        let mut fingerprint = [0; 12];
+        let octets = signature.map(Signature::signature).unwrap_or_default();
+        fingerprint.iter_mut().zip(octets).for_each(|(to, octet)| *to = *octet);
+        SignatureOutcome {
+            verdict: tried.verdict,
+            domain: signature.map(|s| s.domain.clone()),
+            selector: signature.map(|s| s.selector.clone()),
+            identity: signature.and_then(|s| s.identity.clone()),
+            algorithm: signature.map(|s| s.algorithm),
+            signed_headers: signature.map(|s| s.headers.clone()),
+            coverage: signature.and_then(|s| bodies.coverage(s)),
+            timestamp: signature.and_then(|s| s.timestamp),
+            expiration: signature.and_then(|s| s.expiration),
+            fingerprint,
+            key_bits: tried.key_bits,
+            testing: tried.testing,
+        }
+    }
+
+    /// The first eight characters of `b=` (RFC 6008), where the field could be read.
+    pub fn b_prefix(&self) -> Option<String> {
+        self.algorithm.and_then(|_| self.fingerprint.first_chunk::<6>()).map(base64::encode)
+    }
+
+    /// The fields of a header section that the signature does not cover: anybody may have added them.
+    pub fn unsigned<'a>(&self, headers: &'a HeaderBlock) -> Vec<Field<'a>> {
+        let mut stacks = Stacks::new(headers, None);
+        for name in self.signed_headers.iter().flat_map(Names::iter) {
+            let _ = stacks.pop(name);
+        }
+        stacks.rest()
+    }
+
     /// The entry for Authentication-Results.
     pub fn res_info(&self) -> ResInfo {
         let mut info = ResInfo::new("dkim", self.verdict.word());
@@ -213,8 +266,8 @@ impl SignatureOutcome {
         if let Some(algorithm) = self.algorithm {
             info = info.property("header", "a", algorithm.word());
         }
-        match &self.b_prefix {
-            Some(b) => info.property("header", "b", b),
+        match self.b_prefix() {
+            Some(b) => info.property("header", "b", &b),
             None => info,
         }
     }
@@ -279,7 +332,8 @@ impl SignatureOutcome {
                 None => Phrase::Key.with([algorithm.word()]),
             };
             outline = outline.child(Outline::from(key).cite(6376, "3.3"));
-            let signs = Phrase::Signs.with([&self.signed_headers.join(":")]);
+            let names: Vec<&str> = self.signed_headers.iter().flat_map(Names::iter).collect();
+            let signs = Phrase::Signs.with([&names.join(":")]);
             outline = outline.child(Outline::from(signs).cite(6376, "5.4"));
         }
         let (rfc, section) = self.verdict.section();

@@ -1,5 +1,8 @@
 //! Key records (RFC 6376 §3.6.1).
 
+use std::sync::Arc;
+
+use gatepost_dns::Txt;
 use gatepost_syntax::{TagList, TagListError, base64};
 use thiserror::Error;
 
@@ -75,6 +78,14 @@ impl KeyRecord {
             testing: flags.iter().any(|flag| flag == "y"),
             strict: flags.iter().any(|flag| flag == "s"),
             notes: tags.value("n").map(str::to_owned),
+        })
+    }
+
+    /// The record in a TXT record, which keeps what was read: while an answer is cached, a key is parsed once.
+    pub fn of(txt: &Txt) -> Result<Arc<Self>, RecordError> {
+        txt.reading(|octets| {
+            let text = std::str::from_utf8(octets).map_err(|_| RecordError::NotText)?;
+            KeyRecord::parse(text).map(Arc::new)
         })
     }
 

@@ -1,27 +1,104 @@
 //! The octets that a signature covers in the header section (RFC 6376 §3.7, §5.4.2).
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use gatepost_syntax::{Field, HeaderBlock};
+use smallvec::SmallVec;
 
 use crate::canon::{self, Canonicalization};
+use crate::squeeze::Sink;
 
-/// The canonical header fields that `names` selects: of each name the last field first, then the one above it, and so on; a
-/// surplus name is nothing. Linear in names and fields.
+/// The fields of a header section by name; of each name the last one is taken first, then the one above it, and so on.
+/// A name costs the logarithm of the number of fields, whatever the names are.
+pub(crate) struct Stacks<'a> {
+    headers: &'a HeaderBlock,
+    entries: SmallVec<[Entry; 32]>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    key: u64,
+    /// Place of the field in the header section.
+    place: usize,
+    /// How many of this name were taken; counted in the first entry of the name.
+    taken: usize,
+}
+
+impl<'a> Stacks<'a> {
+    /// All fields but a signature's `own`, which does not exist when it is made (RFC 6376 §3.5: `h=` "MUST NOT include the
+    /// DKIM-Signature header field that is being created or verified").
+    pub(crate) fn new(headers: &'a HeaderBlock, own: Option<Field<'_>>) -> Self {
+        let is_own = |field: &Field<'_>| own.is_some_and(|own| std::ptr::eq(own.raw(), field.raw()));
+        let fields = headers.fields().enumerate().filter(|(_, field)| !is_own(field));
+        let entries = fields.map(|(place, field)| Entry { key: key(field.name_octets()), place, taken: 0 }).collect();
+        let mut stacks = Stacks { headers, entries };
+        stacks.entries.sort_unstable_by(|one, other| match one.key.cmp(&other.key) {
+            Ordering::Equal => names(name(headers, one), name(headers, other)).then(other.place.cmp(&one.place)),
+            order => order,
+        });
+        stacks
+    }
+
+    /// The next field of a name; a surplus name is nothing.
+    pub(crate) fn pop(&mut self, wanted: &str) -> Option<Field<'a>> {
+        let wanted_key = key(wanted.as_bytes());
+        let first = self.entries.partition_point(|entry| match entry.key.cmp(&wanted_key) {
+            Ordering::Equal => names(name(self.headers, entry), wanted.as_bytes()).is_lt(),
+            order => order.is_lt(),
+        });
+        let taken = self.entries.get(first)?.taken;
+        let entry = self.entries.get(first + taken).filter(|entry| entry.key == wanted_key)?;
+        let field = self.headers.fields().nth(entry.place).filter(|field| field.is(wanted))?;
+        if let Some(entry) = self.entries.get_mut(first) {
+            entry.taken += 1;
+        }
+        Some(field)
+    }
+
+    /// The fields that were not taken, from top to bottom.
+    pub(crate) fn rest(mut self) -> Vec<Field<'a>> {
+        let mut taken = 0;
+        self.entries.retain(|entry| {
+            taken += entry.taken;
+            let rest = taken == 0;
+            taken = taken.saturating_sub(1);
+            rest
+        });
+        self.entries.sort_unstable_by_key(|entry| entry.place);
+        self.entries.iter().filter_map(|entry| self.headers.fields().nth(entry.place)).collect()
+    }
+}
+
+fn name<'a>(headers: &'a HeaderBlock, entry: &Entry) -> &'a [u8] {
+    headers.fields().nth(entry.place).map_or(b"", |field| field.name_octets())
+}
+
+/// Tells most names apart in one comparison: the first octets in lower case (some other octets fall together as well) and
+/// the length. What is left is up to [`names`].
+fn key(name: &[u8]) -> u64 {
+    let front = name.first_chunk().copied().unwrap_or_else(|| {
+        let mut front = [0; 8];
+        front.iter_mut().zip(name).for_each(|(to, octet)| *to = *octet);
+        front
+    });
+    let length = u64::from(u8::try_from(name.len()).unwrap_or(u8::MAX));
+    (u64::from_le_bytes(front) | 0x2020_2020_2020_2020) ^ length << 56
+}
+
+fn names(one: &[u8], other: &[u8]) -> Ordering {
+    let lower = u8::to_ascii_lowercase;
+    one.iter().map(lower).cmp(other.iter().map(lower))
+}
+
+/// Appends the canonical header fields that `names` selects.
 pub(crate) fn signed_fields<'a>(
-    headers: &HeaderBlock,
+    mut stacks: Stacks<'_>,
     names: impl Iterator<Item = &'a str>,
     canonicalization: Canonicalization,
-    out: &mut Vec<u8>,
+    out: &mut impl Sink,
 ) {
-    let mut left: HashMap<String, Vec<Field<'_>>> = HashMap::new();
-    for field in headers.fields() {
-        left.entry(field.name().to_ascii_lowercase()).or_default().push(field);
-    }
-    for name in names {
-        if let Some(field) = left.get_mut(&name.to_ascii_lowercase()).and_then(Vec::pop) {
-            canon::header(field, canonicalization, out);
-        }
+    for field in names.filter_map(|name| stacks.pop(name)) {
+        canon::header_to(field, canonicalization, out);
     }
 }
 
@@ -30,19 +107,17 @@ pub(crate) fn unsigned_signature(
     field: Field<'_>,
     b_span: &std::ops::Range<usize>,
     canonicalization: Canonicalization,
-    out: &mut Vec<u8>,
+    out: &mut impl Sink,
 ) {
-    let (before, after) = (field.body().get(..b_span.start), field.body().get(b_span.end..));
-    let body = [before.unwrap_or_default(), after.unwrap_or_default()].concat();
+    let mut body: SmallVec<[u8; 1024]> = SmallVec::new();
+    body.extend_from_slice(field.body().get(..b_span.start).unwrap_or_default());
+    body.extend_from_slice(field.body().get(b_span.end..).unwrap_or_default());
     match canonicalization {
         Canonicalization::Simple => {
             let front = field.raw().len() - field.body().len() - usize::from(field.raw().ends_with(b"\r\n")) * 2;
-            out.extend_from_slice(field.raw().get(..front).unwrap_or_default());
-            out.extend_from_slice(&body);
+            out.write(field.raw().get(..front).unwrap_or_default());
+            out.write(&body);
         }
-        Canonicalization::Relaxed => {
-            canon::relaxed_header(field.name(), &body, out);
-            out.truncate(out.len().saturating_sub(2));
-        }
+        Canonicalization::Relaxed => canon::relaxed_header(field.name_octets(), &body, out),
     }
 }

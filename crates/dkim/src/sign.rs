@@ -1,16 +1,21 @@
 //! Signing (RFC 6376 §5) while the message streams: headers, then the body in chunks, then the field.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gatepost_syntax::{Defect, Domain, Field, HeaderBlock, base64};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::body::{Hasher, Need};
 use crate::canon::{Canonicalization, Canonicalizations};
 use crate::crypto::Hash;
 use crate::key::{SigningError, SigningKey};
-use crate::select;
-use crate::signature::{Algorithm, MAX_FIELD, MAX_HEADERS};
+use crate::limits::Limits;
+use crate::select::{self, Stacks};
+use crate::signature::Algorithm;
+use crate::squeeze::in_pairs;
 
 /// What to sign as.
 #[derive(Clone, Debug)]
@@ -112,12 +117,14 @@ pub enum Kind {
     },
 }
 
+type FieldNames = SmallVec<[Cow<'static, str>; 32]>;
+
 /// Takes the body of a message to sign.
 pub struct Signer {
     kind: Kind,
     spec: Spec,
-    names: Vec<String>,
-    headers: HeaderBlock,
+    names: FieldNames,
+    headers: Arc<HeaderBlock>,
     hasher: Hasher,
     previous: u8,
     bare: bool,
@@ -131,12 +138,13 @@ impl std::fmt::Debug for Signer {
 
 impl Signer {
     /// Checks the header section and chooses the fields to sign.
-    pub fn new(spec: Spec, headers: HeaderBlock) -> Result<Self, SignError> {
+    pub fn new(spec: Spec, headers: impl Into<Arc<HeaderBlock>>) -> Result<Self, SignError> {
         Signer::of_kind(Kind::Dkim, spec, headers)
     }
 
     /// Like [`Signer::new`], for any kind of field.
-    pub fn of_kind(kind: Kind, spec: Spec, headers: HeaderBlock) -> Result<Self, SignError> {
+    pub fn of_kind(kind: Kind, spec: Spec, headers: impl Into<Arc<HeaderBlock>>) -> Result<Self, SignError> {
+        let headers = headers.into();
         if let Some(defect) = headers.defect() {
             return Err(SignError::Header(defect));
         }
@@ -144,11 +152,16 @@ impl Signer {
         if authors != 1 && !spec.allow_any_from {
             return Err(SignError::From(authors));
         }
-        let names = spec.headers.clone().unwrap_or_else(|| default_names(kind, &headers));
+        let names = match &spec.headers {
+            Some(names) => names.iter().cloned().map(Cow::Owned).collect(),
+            None => default_names(kind, &headers),
+        };
         if !names.iter().any(|name| name.eq_ignore_ascii_case("From")) {
             return Err(SignError::FromNotSigned);
         }
-        if names.len() > MAX_HEADERS || names.iter().map(|name| name.len() + 1).sum::<usize>() > MAX_FIELD / 2 {
+        let verifier = Limits::default(); // as ours is, others are
+        let octets: usize = names.iter().map(|name| name.len() + 1).sum();
+        if names.len() > verifier.signed_names || octets > verifier.field_bytes / 2 {
             return Err(SignError::ManyFields);
         }
         let need = Need { canonicalization: spec.canonicalization.body, hash: Hash::Sha256, length: None };
@@ -157,23 +170,13 @@ impl Signer {
 
     /// Takes the next octets of the body.
     pub fn body(&mut self, chunk: &[u8]) {
-        for at in memchr::memchr2_iter(b'\r', b'\n', chunk) {
-            let before = at.checked_sub(1).map_or(Some(self.previous), |before| chunk.get(before).copied());
-            let after = chunk.get(at + 1);
-            self.bare |= match chunk.get(at) {
-                Some(b'\n') => before != Some(b'\r'),
-                _ => after.is_some_and(|after| *after != b'\n'),
-            };
-        }
-        if let Some((first, last)) = chunk.first().zip(chunk.last()) {
-            self.bare |= self.previous == b'\r' && *first != b'\n';
-            self.previous = *last;
-        }
+        self.bare |= !in_pairs(self.previous, chunk);
+        self.previous = chunk.last().copied().unwrap_or(self.previous);
         self.hasher.feed(chunk);
     }
 
-    /// The body has ended. The draft can be signed by several keys.
-    pub fn finish(self) -> Result<Draft, SignError> {
+    /// The body has ended. The draft can be signed by several keys, see [`Draft::under`].
+    pub fn finish(mut self) -> Result<Draft, SignError> {
         if self.bare || self.previous == b'\r' {
             return Err(SignError::BareLineEnd);
         }
@@ -182,18 +185,16 @@ impl Signer {
     }
 }
 
-fn default_names(kind: Kind, headers: &HeaderBlock) -> Vec<String> {
-    let mut names = Vec::new();
+fn default_names(kind: Kind, headers: &HeaderBlock) -> FieldNames {
+    let count = |name: &str| headers.named(name).count();
+    let mut names = FieldNames::new();
+    let mut list = |name: &'static str, times| names.extend(std::iter::repeat_n(Cow::Borrowed(name), times));
     if kind != Kind::Dkim {
         // RFC 8617 §4.1.2: the DKIM signatures that are there should be covered
-        names.extend(std::iter::repeat_n("DKIM-Signature".to_owned(), headers.named("DKIM-Signature").count()));
+        list("DKIM-Signature", count("DKIM-Signature"));
     }
-    for name in OVERSIGNED {
-        names.extend(std::iter::repeat_n(name.to_owned(), headers.named(name).count() + 1));
-    }
-    for name in ALSO_SIGNED {
-        names.extend(std::iter::repeat_n(name.to_owned(), headers.named(name).count()));
-    }
+    OVERSIGNED.into_iter().for_each(|name| list(name, count(name) + 1));
+    ALSO_SIGNED.into_iter().for_each(|name| list(name, count(name)));
     names
 }
 
@@ -202,25 +203,39 @@ fn default_names(kind: Kind, headers: &HeaderBlock) -> Vec<String> {
 pub struct Draft {
     kind: Kind,
     spec: Spec,
-    names: Vec<String>,
-    headers: HeaderBlock,
+    names: FieldNames,
+    headers: Arc<HeaderBlock>,
     body_hash: String,
 }
 
 impl Draft {
+    /// The same draft under another selector, for a second key: the body was hashed once (RFC 8463 §3 advises to sign with
+    /// both algorithms).
+    pub fn under(&self, selector: Domain) -> Draft {
+        let mut draft = self.clone();
+        draft.spec.selector = selector;
+        draft
+    }
+
     /// Signs with a key: the whole header field with its CRLF.
     pub fn sign(&self, key: &dyn SigningKey) -> Result<String, SignError> {
-        let signature = key.sign(&self.to_sign(key.algorithm()))?;
-        Ok(self.sealed(key.algorithm(), &signature))
+        let mut field = self.field(key.algorithm());
+        let signature = key.sign(&self.octets(&field))?;
+        push_signature(&mut field, &signature);
+        Ok(field)
     }
 
     /// The octets to sign, for a key that is elsewhere; RSA signs their SHA-256, Ed25519 signs that hash as its message
     /// (RFC 8463 §3).
     pub fn to_sign(&self, algorithm: Algorithm) -> Vec<u8> {
-        let unsigned = self.field(algorithm);
+        self.octets(&self.field(algorithm))
+    }
+
+    fn octets(&self, unsigned: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(4096);
         let canonicalization = self.spec.canonicalization.header;
-        select::signed_fields(&self.headers, self.names.iter().map(String::as_str), canonicalization, &mut out);
+        let names = self.names.iter().map(AsRef::as_ref);
+        select::signed_fields(Stacks::new(&self.headers, None), names, canonicalization, &mut out);
         // the draft has no b= value: nothing is to be emptied
         select::unsigned_signature(Field::new(unsigned.as_bytes()), &(0..0), canonicalization, &mut out);
         out

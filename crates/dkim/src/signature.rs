@@ -1,13 +1,17 @@
 //! DKIM-Signature fields (RFC 6376 §3.5).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use gatepost_syntax::{Domain, Field, HeaderBlock, TagList, TagListError, base64};
+use smallvec::{SmallVec, smallvec};
 use thiserror::Error;
 
 use crate::canon::{Canonicalization, Canonicalizations};
 use crate::crypto::Hash;
-use crate::select;
+use crate::limits::Limits;
+use crate::select::{self, Stacks};
+use crate::squeeze::SMALL;
 
 /// Signature algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,14 +59,14 @@ impl Algorithm {
 pub struct Core {
     /// `a=`
     pub algorithm: Algorithm,
-    /// `b=`: the signature.
-    pub signature: Vec<u8>,
     /// `d=`
     pub domain: Domain,
     /// `s=`
     pub selector: Domain,
     /// `t=`, Unix seconds.
     pub timestamp: Option<u64>,
+    /// `b=`: room for RSA of 2048 bits with the white space of its text.
+    pub(crate) signature: SmallVec<[u8; 288]>,
     /// Where the value of `b=` stands in the text of the tags.
     b_span: Range<usize>,
 }
@@ -71,12 +75,15 @@ impl Core {
     /// Reads the tags that all kinds have.
     pub fn from_tags(tags: &TagList<'_>) -> Result<Self, SignatureError> {
         let need = |name: &'static str| tags.value(name).ok_or(SignatureError::Missing(name));
-        let domain = domain(need("d")?, "d").filter(|d| d.label_count() > 1).ok_or(SignatureError::Malformed("d"))?;
+        let signer = domain(need("d")?, "d")?;
+        if signer.label_count() < 2 {
+            return Err(SignatureError::Malformed("d"));
+        }
         Ok(Core {
             algorithm: Algorithm::from_word(need("a")?).ok_or(SignatureError::Malformed("a"))?,
             signature: octets(need("b")?, "b")?,
-            domain,
-            selector: domain_of_selector(need("s")?)?,
+            domain: signer,
+            selector: domain(need("s")?, "s")?,
             timestamp: number(tags.value("t"), "t")?,
             b_span: tags.get("b").map(|tag| tag.value_span.clone()).unwrap_or_default(),
         })
@@ -94,10 +101,6 @@ impl Core {
 pub struct Signature {
     /// `a=`
     pub algorithm: Algorithm,
-    /// `b=`: the signature.
-    pub signature: Vec<u8>,
-    /// `bh=`: the body hash.
-    pub body_hash: Vec<u8>,
     /// `c=`
     pub canonicalization: Canonicalizations,
     /// `d=`
@@ -106,8 +109,8 @@ pub struct Signature {
     pub selector: Domain,
     /// `i=` as written; none: `@d`.
     pub identity: Option<String>,
-    /// `h=`: names as written.
-    pub headers: Vec<String>,
+    /// `h=`
+    pub headers: Names,
     /// `l=`
     pub length: Option<u64>,
     /// `t=`, Unix seconds.
@@ -118,9 +121,43 @@ pub struct Signature {
     pub(crate) identity_is_domain: bool,
     /// Where the value of `b=` stands in the field's body.
     pub(crate) b_span: Range<usize>,
-    /// The first characters of `b=`, which tell signatures apart (RFC 6008).
-    pub(crate) b_prefix: String,
+    pub(crate) signature: SmallVec<[u8; 288]>,
+    pub(crate) body_hash: SmallVec<[u8; 40]>,
 }
+
+/// The names of an `h=` list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Names(Arc<str>);
+
+impl Names {
+    /// The names as written, from the first.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(':').map(|name| name.trim_matches(FWS))
+    }
+
+    /// Whether a name is listed, in any case.
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+
+    /// RFC 6376 §3.5, §6.1.1.
+    fn parse(value: &str, limit: usize) -> Result<Self, SignatureError> {
+        let names = Names(value.into());
+        let mut from = false;
+        for (index, name) in names.iter().enumerate() {
+            if index >= limit {
+                return Err(SignatureError::ManyHeaders);
+            }
+            if !name.bytes().all(|octet| octet.is_ascii_graphic()) {
+                return Err(SignatureError::Malformed("h"));
+            }
+            from |= name.eq_ignore_ascii_case("from");
+        }
+        if from { Ok(names) } else { Err(SignatureError::FromNotSigned) }
+    }
+}
+
+const FWS: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Why a field is no signature.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -161,25 +198,20 @@ pub enum SignatureError {
     Expiration,
 }
 
-/// How many names `h=` may list.
-pub(crate) const MAX_HEADERS: usize = 1000;
-/// How many octets a field of tags may have.
-pub const MAX_FIELD: usize = 16 << 10;
-
 impl Signature {
     /// Reads the body of a DKIM-Signature field.
-    pub fn parse(body: &str) -> Result<Self, SignatureError> {
-        if body.len() > MAX_FIELD {
+    pub fn parse(body: &str, limits: &Limits) -> Result<Self, SignatureError> {
+        if body.len() > limits.field_bytes {
             return Err(SignatureError::Long);
         }
-        let tags = TagList::parse(body).map_err(SignatureError::TagList)?;
+        let tags = TagList::parse_at_most(body, limits.tags).map_err(SignatureError::TagList)?;
         match tags.value("v") {
             None => return Err(SignatureError::Missing("v")),
             Some("1") => {}
             Some(_) => return Err(SignatureError::Version),
         }
-        let mut signature = Self::from_tags(&tags)?;
-        if signature.headers.iter().any(String::is_empty) {
+        let mut signature = Self::from_tags(&tags, limits)?;
+        if signature.headers.iter().any(str::is_empty) {
             return Err(SignatureError::Malformed("h"));
         }
         signature.identity = tags.value("i").map(str::to_owned);
@@ -189,14 +221,24 @@ impl Signature {
         Ok(signature)
     }
 
+    /// `b=`: the signature.
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// `bh=`: the body hash.
+    pub fn body_hash(&self) -> &[u8] {
+        &self.body_hash
+    }
+
     /// Reads the tags of a signature that has neither version nor identity: an ARC-Message-Signature, whose `i=` is another
     /// one and whose `v=` is ignored (RFC 8617 §4.1.2). An empty name in `h=` selects nothing.
-    pub fn from_tags(tags: &TagList<'_>) -> Result<Self, SignatureError> {
+    pub fn from_tags(tags: &TagList<'_>, limits: &Limits) -> Result<Self, SignatureError> {
         let core = Core::from_tags(tags)?;
         let need = |name: &'static str| tags.value(name).ok_or(SignatureError::Missing(name));
         let canonicalization = tags.value("c").map_or(Some(Canonicalizations::default()), Canonicalizations::parse);
         let methods = tags.value("q").unwrap_or("dns/txt");
-        if !methods.split(':').any(|method| method.trim() == "dns/txt") {
+        if !methods.split(':').any(|method| method.trim_matches(FWS) == "dns/txt") {
             return Err(SignatureError::QueryMethod);
         }
         let (timestamp, expiration) = (core.timestamp, number(tags.value("x"), "x")?);
@@ -212,54 +254,40 @@ impl Signature {
             domain: core.domain,
             selector: core.selector,
             identity: None,
-            headers: header_names(need("h")?)?,
+            headers: Names::parse(need("h")?, limits.signed_names)?,
             length: number(tags.value("l"), "l")?,
             timestamp,
             expiration,
             b_span: core.b_span,
-            b_prefix: need("b")?.chars().filter(|c| !c.is_whitespace()).take(8).collect(),
         })
     }
 
     /// The octets that are signed: the fields of `h=`, then the signature's own `field` with `b=` emptied.
-    pub(crate) fn signed_octets(&self, headers: &HeaderBlock, field: Field<'_>) -> Vec<u8> {
-        let mut signed = Vec::with_capacity(4096);
-        let names = self.headers.iter().map(String::as_str);
-        select::signed_fields(headers, names, self.canonicalization.header, &mut signed);
+    pub(crate) fn signed_octets(&self, headers: &HeaderBlock, field: Field<'_>) -> SmallVec<[u8; SMALL]> {
+        let mut signed = SmallVec::new();
+        let stacks = Stacks::new(headers, Some(field));
+        select::signed_fields(stacks, self.headers.iter(), self.canonicalization.header, &mut signed);
         select::unsigned_signature(field, &self.b_span, self.canonicalization.header, &mut signed);
         signed
     }
 }
 
-fn octets(value: &str, name: &'static str) -> Result<Vec<u8>, SignatureError> {
-    match base64::decode_fws(value) {
-        Ok(octets) if !octets.is_empty() => Ok(octets),
-        _ => Err(SignatureError::Malformed(name)),
+fn octets<const N: usize>(value: &str, name: &'static str) -> Result<SmallVec<[u8; N]>, SignatureError>
+where
+    [u8; N]: smallvec::Array<Item = u8>,
+{
+    let mut octets: SmallVec<[u8; N]> = smallvec![0; value.len() / 4 * 3 + 3];
+    match base64::decode_fws_into(value, &mut octets) {
+        Ok(length @ 1..) => octets.truncate(length),
+        Ok(0) | Err(_) => return Err(SignatureError::Malformed(name)),
     }
+    Ok(octets)
 }
 
 /// A domain without a trailing dot; what DNS would misread was never one (RFC 6376 §3.5).
-fn domain(value: &str, _name: &'static str) -> Option<Domain> {
-    if value.ends_with('.') { None } else { Domain::parse(value).ok() }
-}
-
-fn domain_of_selector(value: &str) -> Result<Domain, SignatureError> {
-    domain(value, "s").ok_or(SignatureError::Malformed("s"))
-}
-
-fn header_names(value: &str) -> Result<Vec<String>, SignatureError> {
-    let names: Vec<String> = value.split(':').take(MAX_HEADERS + 1).map(|name| name.trim().to_owned()).collect();
-    if names.len() > MAX_HEADERS {
-        return Err(SignatureError::ManyHeaders);
-    }
-    if !names.iter().flat_map(|name| name.bytes()).all(|octet| octet.is_ascii_graphic()) {
-        return Err(SignatureError::Malformed("h"));
-    }
-    if names.iter().any(|name| name.eq_ignore_ascii_case("from")) {
-        Ok(names)
-    } else {
-        Err(SignatureError::FromNotSigned)
-    }
+fn domain(value: &str, name: &'static str) -> Result<Domain, SignatureError> {
+    let domain = if value.ends_with('.') { None } else { Domain::parse(value).ok() };
+    domain.ok_or(SignatureError::Malformed(name))
 }
 
 fn identity_domain(identity: &str, domain: &Domain) -> Result<Domain, SignatureError> {

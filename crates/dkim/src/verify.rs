@@ -5,57 +5,23 @@ use std::time::SystemTime;
 
 use gatepost_dns::{Question, RecordType, Resolver};
 use gatepost_syntax::{HeaderBlock, author};
+use smallvec::SmallVec;
 
 use crate::hashes::{BodyDigests, BodyHashes};
-use crate::keys::{Keys, key_name};
+use crate::keys::{Keys, Tried, key_name};
+use crate::limits::Limits;
 use crate::outcome::{Neutral, Outcome, PermError, Policy, SignatureOutcome, Verdict};
 use crate::signature::{Signature, SignatureError};
-
-/// Bounds and policy of verification.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// How many signatures are evaluated, those of the author's domain first (default 10). Others get `policy`.
-    pub signatures: usize,
-    /// How many distinct body hashes are computed (default 8).
-    pub body_hashes: usize,
-    /// How many key records of one name are tried (default 2).
-    pub keys: usize,
-    /// The shortest RSA key in bits (default 1024, RFC 8301 §3.2; less can not be verified).
-    pub rsa_min_bits: usize,
-    /// The longest RSA key in bits (default 8192).
-    pub rsa_max_bits: usize,
-    /// Seconds that clocks may differ by when `x=` is checked (default 300).
-    pub clock_skew: u64,
-    /// Whether rsa-sha1 is accepted (default no, RFC 8301 §3.1).
-    pub allow_sha1: bool,
-    /// Whether a signature that covers only the front of the body (`l=`) passes (default no: what is appended is
-    /// anybody's, RFC 6376 §8.2).
-    pub allow_partial_body: bool,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            signatures: 10,
-            body_hashes: 8,
-            keys: 2,
-            rsa_min_bits: 1024,
-            rsa_max_bits: 8192,
-            clock_skew: 300,
-            allow_sha1: false,
-            allow_partial_body: false,
-        }
-    }
-}
 
 /// Takes the body of a message whose header section is known.
 pub struct Verifier {
     headers: Arc<HeaderBlock>,
     limits: Limits,
-    candidates: Vec<Candidate>,
+    candidates: Candidates,
     hashes: BodyHashes,
 }
+
+type Candidates = SmallVec<[Candidate; 1]>;
 
 /// One DKIM-Signature field.
 struct Candidate {
@@ -68,11 +34,11 @@ struct Candidate {
 impl Verifier {
     /// Reads the signatures and prepares the body hashes that they need, each once.
     pub fn new(headers: Arc<HeaderBlock>, limits: &Limits) -> Self {
-        let mut candidates: Vec<Candidate> = Vec::new();
+        let mut candidates = Candidates::new();
         for (index, field) in headers.fields().enumerate().filter(|(_, field)| field.is("DKIM-Signature")) {
             // beyond the cap fields are only counted, not read
             let parsed = match field.text() {
-                Some(text) if candidates.len() < limits.signatures.saturating_mul(10) => Signature::parse(text),
+                Some(text) if candidates.len() < limits.fields => Signature::parse(text, limits),
                 Some(_) => Err(SignatureError::Long),
                 None => Err(SignatureError::NotUtf8),
             };
@@ -123,6 +89,9 @@ impl std::fmt::Debug for Verifier {
 
 /// Marks the signatures to evaluate: those of an author's domain first, then from the top.
 fn choose(headers: &HeaderBlock, candidates: &mut [Candidate], limits: &Limits) {
+    if candidates.len() <= limits.signatures {
+        return candidates.iter_mut().for_each(|candidate| candidate.evaluated = candidate.parsed.is_ok());
+    }
     let authors = author::authors(headers).ok();
     let aligned = |candidate: &Candidate| {
         let domains = authors.as_ref().map(author::Authors::domains).unwrap_or_default();
@@ -144,7 +113,7 @@ fn choose(headers: &HeaderBlock, candidates: &mut [Candidate], limits: &Limits) 
 pub struct Finished {
     headers: Arc<HeaderBlock>,
     limits: Limits,
-    candidates: Vec<Candidate>,
+    candidates: Candidates,
     digests: BodyDigests,
 }
 
@@ -163,36 +132,22 @@ impl Finished {
     /// Asks for the keys, each name once, and checks every signature. Total.
     pub async fn results(&self, dns: &dyn Resolver, now: SystemTime) -> Outcome {
         let mut keys = Keys::new(dns, &self.limits, now);
+        let evaluated = self.candidates.iter().filter(|candidate| candidate.evaluated);
+        let signatures = evaluated.filter_map(|candidate| candidate.parsed.as_ref().ok());
+        keys.ask(signatures.map(|signature| (&signature.domain, &signature.selector))).await;
         let mut signatures = Vec::with_capacity(self.candidates.len());
         for candidate in &self.candidates {
-            let mut outcome = describe(candidate);
             let field = self.headers.fields().nth(candidate.field);
-            outcome.verdict = match (&candidate.parsed, field) {
-                (Err(error), _) => Verdict::Neutral(Neutral::Signature(error.clone())),
+            let mut tried = Tried { verdict: Verdict::PermError(PermError::NoKey), key_bits: None, testing: false };
+            match (&candidate.parsed, field) {
+                (Err(error), _) => tried.verdict = Verdict::Neutral(Neutral::Signature(error.clone())),
                 (Ok(signature), Some(field)) if candidate.evaluated => {
-                    let tried = keys.verify(signature, field, &self.headers, &self.digests).await;
-                    (outcome.key_bits, outcome.testing) = (tried.key_bits, tried.testing);
-                    tried.verdict
+                    tried = keys.verify(signature, field, &self.headers, &self.digests).await;
                 }
-                (Ok(_), _) => Verdict::Policy(Policy::TooMany { limit: self.limits.signatures }),
+                (Ok(_), _) => tried.verdict = Verdict::Policy(Policy::TooMany { limit: self.limits.signatures }),
             };
-            signatures.push(outcome);
+            signatures.push(SignatureOutcome::new(candidate.parsed.as_ref().ok(), tried, &self.digests));
         }
         Outcome { signatures }
-    }
-}
-
-fn describe(candidate: &Candidate) -> SignatureOutcome {
-    let signature = candidate.parsed.as_ref().ok();
-    SignatureOutcome {
-        verdict: Verdict::PermError(PermError::NoKey),
-        domain: signature.map(|s| s.domain.clone()),
-        selector: signature.map(|s| s.selector.clone()),
-        identity: signature.and_then(|s| s.identity.clone()),
-        algorithm: signature.map(|s| s.algorithm),
-        b_prefix: signature.map(|s| s.b_prefix.clone()),
-        signed_headers: signature.map(|s| s.headers.clone()).unwrap_or_default(),
-        key_bits: None,
-        testing: false,
     }
 }

@@ -2,6 +2,7 @@
 
 use ::base64::Engine;
 use ::base64::engine::general_purpose::{STANDARD, STANDARD_PAD_INDIFFERENT};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 /// The text is not canonical base64: a foreign character, wrong padding or non-zero trailing bits.
@@ -21,7 +22,17 @@ pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
 
 /// Decodes a tag value: folding white space is left out, padding may be absent, all else is strict (RFC 6376 §2.10).
 pub fn decode_fws(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
+    STANDARD_PAD_INDIFFERENT.decode(packed(text.as_ref())).map_err(|_| Base64Error)
+}
+
+/// Like [`decode_fws`], into the front of `out`: how many octets they are. What does not fit is an error.
+pub fn decode_fws_into(text: impl AsRef<[u8]>, out: &mut [u8]) -> Result<usize, Base64Error> {
+    STANDARD_PAD_INDIFFERENT.decode_slice(packed(text.as_ref()), out).map_err(|_| Base64Error)
+}
+
+fn packed(text: &[u8]) -> SmallVec<[u8; 512]> {
+    let mut packed = SmallVec::new();
     let is_fws = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
-    let packed: Vec<u8> = text.as_ref().iter().copied().filter(|octet| !is_fws(octet)).collect();
-    STANDARD_PAD_INDIFFERENT.decode(packed).map_err(|_| Base64Error)
+    text.split(is_fws).for_each(|piece| packed.extend_from_slice(piece));
+    packed
 }

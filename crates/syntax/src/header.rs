@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
 use thiserror::Error;
 
 /// Bounds of a header section.
@@ -87,26 +86,46 @@ pub enum Defect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
     raw: &'a [u8],
-    name: &'a str,
-    colon: Option<usize>,
+    shape: Shape,
 }
 
-impl<'a> Field<'a> {
-    /// Reads one field from its octets, with or without the final CRLF.
-    pub fn new(raw: &'a [u8]) -> Self {
+/// How a field is divided; both are 0 when it is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    /// Octets of the name.
+    name: usize,
+    /// Where the body begins.
+    body: usize,
+}
+
+impl Shape {
+    fn of(raw: &[u8]) -> Self {
         let colon = memchr::memchr(b':', raw);
         let name = colon.and_then(|colon| raw.get(..colon)).unwrap_or_default();
         let trailing = name.iter().rev().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
         let name = name.get(..name.len() - trailing).unwrap_or_default();
         // RFC 5322 §2.2: printable US-ASCII except colon; §4.5 lets WSP precede the colon
-        let ok = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-        let name = if ok { std::str::from_utf8(name).unwrap_or_default() } else { "" };
-        Field { raw, name, colon: if name.is_empty() { None } else { colon } }
+        match colon.filter(|_| !name.is_empty() && name.iter().all(u8::is_ascii_graphic)) {
+            Some(colon) => Shape { name: name.len(), body: colon + 1 },
+            None => Shape { name: 0, body: 0 },
+        }
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Reads one field from its octets, with or without the final CRLF.
+    pub fn new(raw: &'a [u8]) -> Self {
+        Field { raw, shape: Shape::of(raw) }
     }
 
     /// The field name as written, without white space before the colon; empty when the field is malformed.
     pub fn name(&self) -> &'a str {
-        self.name
+        std::str::from_utf8(self.name_octets()).unwrap_or_default()
+    }
+
+    /// The octets of the name.
+    pub fn name_octets(&self) -> &'a [u8] {
+        self.raw.get(..self.shape.name).unwrap_or_default()
     }
 
     /// All octets of the field with its CRLF.
@@ -116,7 +135,7 @@ impl<'a> Field<'a> {
 
     /// The octets after the colon, without the final CRLF; folds are kept. Empty when the field is malformed.
     pub fn body(&self) -> &'a [u8] {
-        let body = self.colon.and_then(|colon| self.raw.get(colon + 1..)).unwrap_or_default();
+        let body = self.raw.get(self.shape.body..).filter(|_| self.shape.body > 0).unwrap_or_default();
         body.strip_suffix(b"\r\n").unwrap_or(body)
     }
 
@@ -127,7 +146,7 @@ impl<'a> Field<'a> {
 
     /// Whether the field has this name, in any case.
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+        self.name_octets().eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
@@ -135,7 +154,7 @@ impl<'a> Field<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct HeaderBlock {
     raw: Vec<u8>,
-    fields: Vec<Range<usize>>,
+    fields: Vec<(Range<usize>, Shape)>,
     defect: Option<Defect>,
 }
 
@@ -164,7 +183,9 @@ impl HeaderBlock {
 
     /// The fields from top to bottom.
     pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'_>> + ExactSizeIterator {
-        self.fields.iter().map(|range| Field::new(self.raw.get(range.clone()).unwrap_or_default()))
+        self.fields
+            .iter()
+            .map(|(range, shape)| Field { raw: self.raw.get(range.clone()).unwrap_or_default(), shape: *shape })
     }
 
     /// The fields of this name, in any case, from top to bottom.
@@ -190,6 +211,9 @@ pub enum Fed {
     },
 }
 
+/// Octets copied at a time: of a body that follows in the same chunk, no more than these are copied in vain.
+const PIECE: usize = 4 << 10;
+
 /// Collects a header section that arrives in chunks of any size; no octet is looked at twice for line ends.
 ///
 /// What it says depends on the octets alone, never on where chunks end: a limit is reached at a certain octet, and the
@@ -201,8 +225,10 @@ pub struct Splitter {
     line_begin: usize,
     /// Whether that line is known to be a header line, neither nothing yet nor perhaps the blank line.
     line_open: bool,
-    /// Where the fields begin.
-    fields: Vec<usize>,
+    /// How many lines have ended.
+    lines: usize,
+    /// Where the fields lie as far as they are known; each ends where the next one begins.
+    fields: Vec<(Range<usize>, Shape)>,
     limits: HeaderLimits,
     complete: bool,
     failed: Option<HeaderError>,
@@ -215,7 +241,8 @@ impl Splitter {
             raw: Vec::new(),
             line_begin: 0,
             line_open: false,
-            fields: Vec::new(),
+            lines: 0,
+            fields: Vec::with_capacity(32),
             limits: limits.clone(),
             complete: false,
             failed: None,
@@ -230,9 +257,18 @@ impl Splitter {
         if self.complete {
             return Ok(Fed::Complete { used: 0 });
         }
-        let fed = self.scan(chunk);
-        self.failed = fed.err();
-        fed
+        let mut before = 0;
+        for piece in chunk.chunks(PIECE) {
+            match self.scan(piece) {
+                Ok(Fed::NeedMore) => before += piece.len(),
+                Ok(Fed::Complete { used }) => return Ok(Fed::Complete { used: before + used }),
+                Err(error) => {
+                    self.failed = Some(error);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Fed::NeedMore)
     }
 
     fn scan(&mut self, chunk: &[u8]) -> Result<Fed, HeaderError> {
@@ -240,10 +276,13 @@ impl Splitter {
         // room for the blank line behind a section that just fits; with both octets there, "too long" is certain
         let room = self.limits.bytes.saturating_add(2).saturating_sub(before);
         self.raw.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-        // a CRLF may lie across the chunks' border, hence one octet back
-        let mut from = before.saturating_sub(1).max(self.line_begin);
-        while let Some(found) = memmem::find(self.raw.get(from..).unwrap_or_default(), b"\r\n") {
-            let end = from + found + 2;
+        let mut from = before;
+        while let Some(found) = memchr::memchr(b'\n', self.raw.get(from..).unwrap_or_default()) {
+            let end = from + found + 1;
+            from = end;
+            if !self.raw.get(..end).is_some_and(|read| read.ends_with(b"\r\n")) {
+                continue;
+            }
             if end - self.line_begin == 2 {
                 self.raw.truncate(self.line_begin);
                 self.complete = true;
@@ -252,7 +291,7 @@ impl Splitter {
             self.take_line(end)?;
             self.line_begin = end;
             self.line_open = false;
-            from = end;
+            self.lines += 1;
         }
         match self.raw.get(self.line_begin..) {
             None | Some([] | [b'\r']) => {} // the blank line may be beginning
@@ -269,10 +308,14 @@ impl Splitter {
         if self.line_begin < self.raw.len() {
             self.take_line(self.raw.len())?;
         }
-        let ends = self.fields.iter().skip(1).copied().chain([self.raw.len()]);
-        let fields: Vec<Range<usize>> = self.fields.iter().copied().zip(ends).map(|(begin, end)| begin..end).collect();
-        let defect = first_defect(&self.raw, &fields);
-        Ok(HeaderBlock { raw: self.raw, fields, defect })
+        let mut end = self.raw.len();
+        for (range, shape) in self.fields.iter_mut().rev() {
+            range.end = end;
+            end = range.start;
+            *shape = Shape::of(self.raw.get(range.clone()).unwrap_or_default());
+        }
+        let defect = first_defect(&self.raw, &self.fields, self.lines);
+        Ok(HeaderBlock { raw: self.raw, fields: self.fields, defect })
     }
 
     /// Takes the octets up to `end` into the current line, which may go on; the first ones open a field unless folded.
@@ -282,10 +325,10 @@ impl Splitter {
             if self.fields.len() >= self.limits.fields {
                 return Err(HeaderError::Many { limit: self.limits.fields });
             }
-            self.fields.push(self.line_begin);
+            self.fields.push((self.line_begin..self.line_begin, Shape { name: 0, body: 0 }));
         }
         self.line_open = true;
-        let begin = self.fields.last().copied().unwrap_or(0);
+        let begin = self.fields.last().map_or(0, |(range, _)| range.start);
         let field_end = begin.saturating_add(self.limits.field_bytes);
         if end > field_end && field_end < self.limits.bytes {
             return Err(HeaderError::LongField { limit: self.limits.field_bytes });
@@ -297,19 +340,18 @@ impl Splitter {
     }
 }
 
-fn first_defect(raw: &[u8], fields: &[Range<usize>]) -> Option<Defect> {
+fn first_defect(raw: &[u8], fields: &[(Range<usize>, Shape)], lines: usize) -> Option<Defect> {
     if matches!(raw.first(), Some(b' ' | b'\t')) {
         return Some(Defect::LeadingContinuation);
     }
-    for range in fields {
-        let field = Field::new(raw.get(range.clone()).unwrap_or_default());
-        let at = range.start;
-        if memchr::memchr(b':', field.raw()).is_none() {
-            return Some(Defect::NoColon { at });
-        }
-        if field.name().is_empty() {
-            return Some(Defect::Name { at });
-        }
+    if let Some((range, _)) = fields.iter().find(|(_, shape)| shape.name == 0) {
+        let (at, field) = (range.start, raw.get(range.clone()).unwrap_or_default());
+        let colon = memchr::memchr(b':', field).is_some();
+        return Some(if colon { Defect::Name { at } } else { Defect::NoColon { at } });
+    }
+    let all_in_pairs = |octet| memchr::memchr_iter(octet, raw).count() == lines;
+    if all_in_pairs(b'\r') && all_in_pairs(b'\n') && memchr::memchr(0, raw).is_none() {
+        return None;
     }
     for at in memchr::memchr3_iter(b'\r', b'\n', 0, raw) {
         let previous = at.checked_sub(1).and_then(|before| raw.get(before));

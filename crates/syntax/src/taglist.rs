@@ -12,6 +12,7 @@ use std::ops::Range;
 use nom::bytes::complete::{take_while, take_while1};
 use nom::combinator::{recognize, rest, verify};
 use nom::{IResult, Parser};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 /// One `name=value`.
@@ -43,28 +44,36 @@ pub enum TagListError {
         /// Where the second one begins.
         at: usize,
     },
-    /// More tags than [`MAX_TAGS`].
-    #[error("more than {MAX_TAGS} tags")]
-    Many,
+    /// More tags than the limit.
+    #[error("more than {limit} tags")]
+    Many {
+        /// The limit.
+        limit: usize,
+    },
 }
 
-/// How many tags a list may have.
+/// How many tags a list may have, unless the reader has a limit of its own.
 pub const MAX_TAGS: usize = 128;
 
 /// A tag-list without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagList<'a> {
-    tags: Vec<Tag<'a>>,
+    tags: SmallVec<[Tag<'a>; 16]>,
 }
 
 impl<'a> TagList<'a> {
     /// Reads a list strictly: every piece must be a tag, no name may occur twice (RFC 6376 §3.2, §6.1.1).
     pub fn parse(text: &'a str) -> Result<Self, TagListError> {
-        let mut tags: Vec<Tag<'a>> = Vec::new();
+        TagList::parse_at_most(text, MAX_TAGS)
+    }
+
+    /// Like [`TagList::parse`], with another limit on the number of tags.
+    pub fn parse_at_most(text: &'a str, limit: usize) -> Result<Self, TagListError> {
+        let mut tags: SmallVec<[Tag<'a>; 16]> = SmallVec::new();
         for tag in split(text) {
             let tag = tag?;
-            if tags.len() == MAX_TAGS {
-                return Err(TagListError::Many);
+            if tags.len() >= limit {
+                return Err(TagListError::Many { limit });
             }
             if tags.iter().any(|other| other.name == tag.name) {
                 return Err(TagListError::Duplicate { at: tag.at });
@@ -93,13 +102,14 @@ impl<'a> TagList<'a> {
 /// The pieces between semicolons one by one, each a tag or an error, duplicates included: DMARC goes on after an error.
 /// A last empty piece is the optional `;` at the end.
 pub fn split(text: &str) -> impl Iterator<Item = Result<Tag<'_>, TagListError>> {
-    let mut at = 0;
-    let mut pieces = text.split(';').peekable();
+    let mut rest = Some(text);
     std::iter::from_fn(move || {
-        let piece = pieces.next()?;
-        let begin = at;
-        at += piece.len() + 1;
-        if pieces.peek().is_none() && piece.trim_matches(is_fws).is_empty() {
+        let list = rest?;
+        let begin = text.len() - list.len();
+        let end = memchr::memchr(b';', list.as_bytes());
+        let piece = list.get(..end.unwrap_or(list.len())).unwrap_or_default();
+        rest = end.and_then(|end| list.get(end + 1..));
+        if rest.is_none() && piece.trim_matches(is_fws).is_empty() {
             return None;
         }
         Some(tag(piece, begin))
@@ -132,7 +142,10 @@ fn tag_name(input: &str) -> IResult<&str, &str> {
 
 /// `VALCHAR = %x21-3A / %x3C-7E`; UTF-8 beyond ASCII as RFC 8616 §3 allows.
 fn tag_value_ok(value: &str) -> bool {
-    value.chars().all(|c| is_fws(c) || matches!(c, '\x21'..='\x3a' | '\x3c'..='\x7e') || !c.is_ascii())
+    // without a way out, so that many octets are looked at at once
+    value
+        .bytes()
+        .fold(true, |ok, octet| ok & (is_fws(octet.into()) | ((octet > b' ') & (octet != b';') & (octet != 0x7f))))
 }
 
 fn is_fws(c: char) -> bool {
