@@ -99,7 +99,9 @@ async fn judge(arguments: &Arguments, message: &[u8]) -> Result<Inbound, String>
         mail_from: arguments.mail_from.clone(),
         now: clock.unwrap_or_else(|| Some(SystemTime::now())).ok_or("--clock is out of range")?,
     };
-    let judge = Judge::new(resolver, &arguments.authserv_id);
+    let mut limits = gatepost::Limits::default();
+    limits.dkim.diagnoses = 32; // whoever runs this wants to know why
+    let judge = Judge::new(resolver, &arguments.authserv_id).limits(limits);
     let judge = if arguments.bundle.is_some() { judge.bundles() } else { judge };
     let place = |error| format!("{}: {error}", arguments.message.display());
     judge.message(&envelope, message).await.map_err(place)

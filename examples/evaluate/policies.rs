@@ -48,6 +48,7 @@ fn dkim_limits(request: &Request) -> Result<gatepost_dkim::Limits, Error> {
     let mut limits = gatepost_dkim::Limits::default();
     limits.allow_sha1 = request.flag("allow_weak")?;
     limits.allow_partial_body = !request.flag("whole_body_only")?;
+    limits.diagnoses = 32;
     Ok(limits)
 }
 
@@ -78,6 +79,8 @@ fn signatures(outcome: &gatepost_dkim::Outcome) -> Value {
             "identity": signature.identity,
             "algorithm": signature.algorithm.map(|algorithm| algorithm.word()),
             "reason": signature.verdict.reason(),
+            "covered": signature.coverage.map(|coverage| [coverage.covered, coverage.total]),
+            "diagnosis": signature.diagnosis.as_ref().map(ToString::to_string),
         })
     };
     outcome.signatures.iter().map(one).collect()

@@ -24,6 +24,11 @@ impl Canonicalization {
         }
     }
 
+    /// The one that it is not.
+    pub(crate) fn other(self) -> Self {
+        if self == Canonicalization::Simple { Canonicalization::Relaxed } else { Canonicalization::Simple }
+    }
+
     /// The canonicalization of a word.
     pub fn from_word(word: &str) -> Option<Self> {
         [Canonicalization::Simple, Canonicalization::Relaxed].into_iter().find(|c| c.word() == word)

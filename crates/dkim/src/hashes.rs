@@ -9,21 +9,35 @@ use crate::signature::Signature;
 pub struct BodyHashes {
     hashers: SmallVec<[Hasher; 1]>,
     limit: usize,
+    line_ends: usize,
 }
 
 impl BodyHashes {
     /// At most `limit` distinct hashes.
     pub fn new(limit: usize) -> Self {
-        BodyHashes { hashers: SmallVec::new(), limit }
+        BodyHashes { hashers: SmallVec::new(), limit, line_ends: 0 }
+    }
+
+    /// Keeps what a diagnosis needs: the other canonicalization, and the hashes at so many line ends.
+    pub(crate) fn for_diagnosis(limit: usize, line_ends: usize) -> Self {
+        BodyHashes { line_ends, ..BodyHashes::new(limit) }
     }
 
     /// Notes what a signature needs; equal needs share one hash. False: the limit is reached and the hash will not be
     /// computed.
     pub fn register(&mut self, signature: &Signature) -> bool {
         let need = need_of(signature);
+        let registered = self.need(need);
+        if registered && self.line_ends > 0 {
+            self.need(Need { canonicalization: need.canonicalization.other(), ..need });
+        }
+        registered
+    }
+
+    fn need(&mut self, need: Need) -> bool {
         let known = self.hashers.iter().any(|hasher| hasher.need() == need);
         if !known && self.hashers.len() < self.limit {
-            self.hashers.push(Hasher::new(need));
+            self.hashers.push(Hasher::new(need).tracing(self.line_ends));
             return true;
         }
         known
@@ -59,6 +73,12 @@ impl BodyDigests {
     pub(crate) fn of(&self, signature: &Signature) -> Option<&BodyHash> {
         let need = need_of(signature);
         self.digests.iter().find(|hash| hash.need == need)
+    }
+
+    /// The hashes that differ in canonicalization at most from what a signature needs.
+    pub(crate) fn alike(&self, signature: &Signature) -> impl Iterator<Item = &BodyHash> {
+        let wanted = need_of(signature);
+        self.digests.iter().filter(move |hash| (hash.need.hash, hash.need.length) == (wanted.hash, wanted.length))
     }
 
     /// How much of the body a registered signature covers.

@@ -1,6 +1,7 @@
 //! From a signature to its verdict: the key is asked for, then tried (RFC 6376 §6.1.2, §6.1.3).
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,6 +9,7 @@ use gatepost_dns::{Answer, Lookup, LookupError, Name, Question, RecordType, Reso
 use gatepost_syntax::{Domain, Field, HeaderBlock};
 use smallvec::SmallVec;
 
+use crate::diagnose::{Diagnosis, Failed};
 use crate::hashes::BodyDigests;
 use crate::limits::Limits;
 use crate::outcome::{Fail, PermError, Policy, Verdict};
@@ -100,6 +102,24 @@ impl<'a> Keys<'a> {
             },
         };
         self.try_each(&signature.domain, &signature.selector, signature.algorithm, check).await
+    }
+
+    /// Says what would have made a signature pass that failed with a key that was asked for.
+    pub(crate) fn diagnose(
+        &self,
+        fail: Fail,
+        signature: &Signature,
+        field: Field<'_>,
+        headers: &HeaderBlock,
+        bodies: &BodyDigests,
+    ) -> Option<Diagnosis> {
+        let answer = self.known(&signature.domain, &signature.selector)?.answer.as_ref().ok()?;
+        let records = answer.texts().filter_map(|txt| KeyRecord::of(txt).ok()).take(self.limits.keys);
+        let usable = |record: &Arc<KeyRecord>| unusable(signature.algorithm, record, self.limits).is_none();
+        records.filter(usable).find_map(|record| {
+            let failed = Failed { signature, record: &record, headers, field, bodies, checks: self.limits.diagnoses };
+            failed.diagnose(fail)
+        })
     }
 
     /// Verifies a signature over octets that are known already: an ARC-Seal (RFC 8617 §5.1.1).

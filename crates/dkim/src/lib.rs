@@ -5,6 +5,7 @@ mod body;
 pub mod canon;
 mod crypto;
 mod der;
+mod diagnose;
 mod hashes;
 mod key;
 mod keys;
@@ -18,6 +19,7 @@ mod squeeze;
 mod verify;
 
 pub use canon::{Canonicalization, Canonicalizations};
+pub use diagnose::Diagnosis;
 pub use hashes::{BodyDigests, BodyHashes, Coverage};
 pub use key::{PrivateKey, PrivateKeyError, SigningError, SigningKey};
 pub use keys::{Keys, Tried, key_name};

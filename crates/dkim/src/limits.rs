@@ -35,6 +35,9 @@ pub struct Limits {
     /// Whether a signature that covers only the front of the body (`l=`) passes (default no: what is appended is
     /// anybody's, RFC 6376 §8.2).
     pub allow_partial_body: bool,
+    /// How often a signature that fails may be checked again, and at how many line ends its body be hashed, to say what
+    /// would have made it pass (default 0: no diagnosis); see [`crate::Diagnosis`].
+    pub diagnoses: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +57,7 @@ impl Default for Limits {
             allow_future: true,
             allow_sha1: false,
             allow_partial_body: false,
+            diagnoses: 0,
         }
     }
 }

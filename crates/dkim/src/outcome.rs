@@ -5,6 +5,7 @@ use gatepost_results::{Explain, Outline, Phrase, ResInfo};
 use gatepost_syntax::{Domain, Field, HeaderBlock, base64};
 use thiserror::Error;
 
+use crate::diagnose::Diagnosis;
 use crate::hashes::{BodyDigests, Coverage};
 use crate::keys::Tried;
 use crate::record::RecordError;
@@ -212,8 +213,10 @@ pub struct SignatureOutcome {
     pub fingerprint: [u8; 12],
     /// Size of the key in bits, where there was one.
     pub key_bits: Option<usize>,
-    /// Whether the key says that the domain is testing.
+    /// Whether the key says that the domain is testing (RFC 6376 §3.6.1: a failing signature is then as none).
     pub testing: bool,
+    /// What would have made it pass, where it failed and [`crate::Limits::diagnoses`] allows to look.
+    pub diagnosis: Option<Diagnosis>,
 }
 
 impl SignatureOutcome {
@@ -234,6 +237,7 @@ impl SignatureOutcome {
             fingerprint,
             key_bits: tried.key_bits,
             testing: tried.testing,
+            diagnosis: None,
         }
     }
 
@@ -336,8 +340,16 @@ impl SignatureOutcome {
             let signs = Phrase::Signs.with([&names.join(":")]);
             outline = outline.child(Outline::from(signs).cite(6376, "5.4"));
         }
+        if let Some(Coverage { covered, total }) = self.coverage.filter(|coverage| coverage.covered < coverage.total) {
+            let covers = Phrase::CoversPart.with([&covered.to_string(), &total.to_string()]);
+            outline = outline.child(Outline::from(covers).cite(6376, "8.2"));
+        }
+        if self.testing {
+            outline = outline.child(Outline::from(Phrase::KeyTesting).cite(6376, "3.6.1"));
+        }
         let (rfc, section) = self.verdict.section();
-        let reason = self.verdict.reason().map(Outline::reason);
-        outline.child(reason.unwrap_or(Phrase::SignatureRight.into()).cite(rfc, section))
+        let reason = self.verdict.reason().map(Outline::reason).unwrap_or(Phrase::SignatureRight.into());
+        let diagnosis = self.diagnosis.iter().map(Outline::reason);
+        outline.child(reason.cite(rfc, section).children(diagnosis))
     }
 }

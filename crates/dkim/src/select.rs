@@ -32,9 +32,9 @@ impl<'a> Stacks<'a> {
         let fields = headers.fields().enumerate().filter(|(_, field)| !is_own(field));
         let entries = fields.map(|(place, field)| Entry { key: key(field.name_octets()), place, taken: 0 }).collect();
         let mut stacks = Stacks { headers, entries };
-        stacks.entries.sort_unstable_by(|one, other| match one.key.cmp(&other.key) {
-            Ordering::Equal => names(name(headers, one), name(headers, other)).then(other.place.cmp(&one.place)),
-            order => order,
+        stacks.entries.sort_unstable_by(|one, other| {
+            let by_name = || names(name(headers, one), name(headers, other)).then(other.place.cmp(&one.place));
+            one.key.cmp(&other.key).then_with(by_name)
         });
         stacks
     }
@@ -42,9 +42,8 @@ impl<'a> Stacks<'a> {
     /// The next field of a name; a surplus name is nothing.
     pub(crate) fn pop(&mut self, wanted: &str) -> Option<Field<'a>> {
         let wanted_key = key(wanted.as_bytes());
-        let first = self.entries.partition_point(|entry| match entry.key.cmp(&wanted_key) {
-            Ordering::Equal => names(name(self.headers, entry), wanted.as_bytes()).is_lt(),
-            order => order.is_lt(),
+        let first = self.entries.partition_point(|entry| {
+            entry.key.cmp(&wanted_key).then_with(|| names(name(self.headers, entry), wanted.as_bytes())).is_lt()
         });
         let taken = self.entries.get(first)?.taken;
         let entry = self.entries.get(first + taken).filter(|entry| entry.key == wanted_key)?;

@@ -45,7 +45,7 @@ impl Verifier {
             candidates.push(Candidate { field: index, parsed, evaluated: false });
         }
         choose(&headers, &mut candidates, limits);
-        let mut hashes = BodyHashes::new(limits.body_hashes);
+        let mut hashes = BodyHashes::for_diagnosis(limits.body_hashes, limits.diagnoses);
         for candidate in candidates.iter_mut().filter(|candidate| candidate.evaluated) {
             candidate.evaluated = candidate.parsed.as_ref().is_ok_and(|signature| hashes.register(signature));
         }
@@ -138,15 +138,20 @@ impl Finished {
         let mut signatures = Vec::with_capacity(self.candidates.len());
         for candidate in &self.candidates {
             let field = self.headers.fields().nth(candidate.field);
+            let mut diagnosis = None;
             let mut tried = Tried { verdict: Verdict::PermError(PermError::NoKey), key_bits: None, testing: false };
             match (&candidate.parsed, field) {
                 (Err(error), _) => tried.verdict = Verdict::Neutral(Neutral::Signature(error.clone())),
                 (Ok(signature), Some(field)) if candidate.evaluated => {
                     tried = keys.verify(signature, field, &self.headers, &self.digests).await;
+                    if let (Verdict::Fail(fail), 1..) = (&tried.verdict, self.limits.diagnoses) {
+                        diagnosis = keys.diagnose(*fail, signature, field, &self.headers, &self.digests);
+                    }
                 }
                 (Ok(_), _) => tried.verdict = Verdict::Policy(Policy::TooMany { limit: self.limits.signatures }),
             };
-            signatures.push(SignatureOutcome::new(candidate.parsed.as_ref().ok(), tried, &self.digests));
+            let outcome = SignatureOutcome::new(candidate.parsed.as_ref().ok(), tried, &self.digests);
+            signatures.push(SignatureOutcome { diagnosis, ..outcome });
         }
         Outcome { signatures }
     }

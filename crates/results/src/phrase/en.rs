@@ -17,6 +17,8 @@ pub(crate) fn template(phrase: Phrase) -> &'static str {
         Phrase::Key => "algorithm {0}",
         Phrase::KeyBits => "algorithm {0}, key of {1} bits",
         Phrase::Signs => "signs the fields {0}",
+        Phrase::CoversPart => "covers {0} of {1} octets of the body",
+        Phrase::KeyTesting => "the domain is testing (t=y)",
         Phrase::SignatureRight => "body hash and signature are right",
         Phrase::NoArcSet => "the message has no ARC Set",
         Phrase::ArcUnchanged => "all message signatures verify: nobody changed the message on the way",
