@@ -10,6 +10,7 @@ mod hashes;
 mod key;
 mod keys;
 mod limits;
+pub mod lint;
 mod outcome;
 pub mod record;
 mod select;
