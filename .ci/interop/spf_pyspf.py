@@ -17,7 +17,7 @@ HOSTS = [f"h{number}.{letter}.example" for letter in "abc" for number in range(3
 CLIENTS = ["192.0.2.1", "192.0.2.2", "198.51.100.7", "2001:db8::1", "2001:db8::2", "::ffff:192.0.2.1"]
 MACROS = ["%{d}", "%{o}", "%{i}", "%{ir}.%{v}", "%{l}", "%{s}", "%{h}", "%{d1}", "%{d2r}", "%{l1r-}", "%{lr+}", "%{D}",
           "%{S}", "%{d99}", "%{o1}", "%%", "%_", "%-", "%{L1}", "%{l-}", "%{V}"]
-LOCALS = ["ann", "", "ann-bob+list", "o'hara", "x=y_z", "a/b", "A.B.c"]
+LOCALS = ["ann", "", "ann-bob+list", "o'hara", "x=y_z", "a/b", "A.B.c", "a..b"]
 
 
 def zone(rng):

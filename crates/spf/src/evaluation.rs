@@ -122,21 +122,20 @@ impl<'a> Evaluation<'a> {
         let mut around: Vec<Frame> = Vec::new();
         loop {
             self.advance(&mut frame);
-            let mut found = match frame.directive().map(|directive| &directive.mechanism) {
-                Some(Mechanism::All | Mechanism::Ip(..)) => self.matched(&frame),
-                Some(Mechanism::Include(spec)) => {
+            let mut found = match frame.directive().map(|directive| (&directive.mechanism, directive.span.start)) {
+                Some((Mechanism::All | Mechanism::Ip(..), _)) => self.matched(&frame),
+                Some((Mechanism::Include(spec), at)) => {
                     self.count_term()?;
                     let name = match spec.domain() {
-                        Some(name) => Some(name.clone()),
-                        None => self.destination(spec, Via::Include, &frame).await?,
+                        Some(name) => name.clone(),
+                        None if spec.is_withheld(self.query) => continue,
+                        None => self.destination(spec, at, Via::Include, &frame).await?,
                     };
-                    if let Some(name) = name {
-                        let included = self.enter(name, Some(Via::Include), frame.depth + 1).await?;
-                        around.push(std::mem::replace(&mut frame, included));
-                    }
+                    let included = self.enter(name, Some(Via::Include), frame.depth + 1).await?;
+                    around.push(std::mem::replace(&mut frame, included));
                     continue;
                 }
-                Some(asking) if self.asking_matches(asking, &frame).await? => self.matched(&frame),
+                Some((asking, _)) if self.asking_matches(asking, &frame).await? => self.matched(&frame),
                 Some(_) => continue,
                 None => match self.redirect(&frame).await? {
                     Some(name) => {
@@ -201,8 +200,7 @@ impl<'a> Evaluation<'a> {
         let step = self.trail.terms(frame.depth, frame.found, Place::Redirect);
         self.trail.matched(step);
         self.count_term()?;
-        let name = self.destination(target, Via::Redirect, frame).await?;
-        Ok(Some(name.ok_or(Stop::Perm(PermError::NoName { at: span.start }))?))
+        self.destination(target, span.start, Via::Redirect, frame).await.map(Some)
     }
 
     /// The last term of the frame's step matches.
@@ -216,12 +214,12 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The domain whose record a term leads to. One that is malformed, or a single label, has none (RFC 7208 §4.3).
-    async fn destination(&mut self, spec: &MacroString, via: Via, frame: &Frame) -> Result<Option<Name>, Stop> {
-        let name = self.expand(spec, frame.found, frame.depth).await?;
-        let is_checked = |name: &Name| name.to_domain().is_some_and(|domain| domain.label_count() > 1);
-        match name {
-            Some(name) if !is_checked(&name) => Err(Stop::Perm(PermError::NoRecord { name, via })),
-            name => Ok(name),
+    async fn destination(&mut self, spec: &MacroString, at: usize, via: Via, frame: &Frame) -> Result<Name, Stop> {
+        let name =
+            self.expand(spec, frame.found, frame.depth).await?.ok_or(Stop::Perm(PermError::NoName { at, via }))?;
+        match name.to_domain().is_some_and(|domain| domain.label_count() > 1) {
+            true => Ok(name),
+            false => Err(Stop::Perm(PermError::NoRecord { name, via })),
         }
     }
 

@@ -110,10 +110,15 @@ impl MacroString {
         if let Some(name) = self.fixed() {
             return Some(name.clone());
         }
-        if self.uses("sl") && !values.query.local.is_ascii() {
+        if self.is_withheld(values.query) {
             return None;
         }
         name_of(&self.expand(values))
+    }
+
+    /// Whether it needs a local part that is not ASCII: then its term does not match (RFC 8616 §4).
+    pub(crate) fn is_withheld(&self, query: &Query<'_>) -> bool {
+        !query.local.is_ascii() && self.uses("sl")
     }
 
     pub(crate) fn expand(&self, values: &Values<'_>) -> String {

@@ -94,11 +94,13 @@ pub enum PermError {
         /// What led there.
         via: Via,
     },
-    /// The target of redirect is no domain name (RFC 7208 §6.1).
-    #[error("the redirect at byte {at} leads to no domain name")]
+    /// The target of include or redirect becomes no domain name (RFC 7208 §4.3, §5.2, §6.1).
+    #[error("the term at byte {at} leads to no domain name")]
     NoName {
         /// Where the term begins in its record.
         at: usize,
+        /// What it is.
+        via: Via,
     },
     /// More terms that cause look-ups than [`Limits::terms`].
     #[error("more than {limit} terms that cause DNS look-ups")]
@@ -135,10 +137,10 @@ impl PermError {
             7208,
             match self {
                 PermError::Record { error: RecordError::NotAscii { .. }, .. } | PermError::Long(_) => "3.1",
-                PermError::NoRecord { via: Via::Redirect, .. } | PermError::NoName { .. } => "6.1",
+                PermError::NoRecord { via: Via::Redirect, .. } | PermError::NoName { via: Via::Redirect, .. } => "6.1",
                 PermError::Record { .. } => "4.6",
                 PermError::Several { .. } => "4.5",
-                PermError::NoRecord { via: Via::Include, .. } => "5.2",
+                PermError::NoRecord { via: Via::Include, .. } | PermError::NoName { via: Via::Include, .. } => "5.2",
                 PermError::Terms { .. } | PermError::Voids { .. } | PermError::MxNames { .. } => "4.6.4",
             },
         )

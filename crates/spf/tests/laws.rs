@@ -52,6 +52,63 @@ fn bombs_end_within_the_limits() {
         "the whole record is checked"
     );
     assert_eq!(verdict("a.example TXT \"v=spf1 exists:%{d100000000000000000000r}.x.example ?all\""), Verdict::Neutral);
+    let digits = "9".repeat(10_000);
+    assert_eq!(verdict(&format!("a.example TXT \"v=spf1 exists:%{{d{digits}}}.x.example ?all\"")), Verdict::Neutral);
+}
+
+/// How many questions a hostile zone gets asked: figures, not bounds, so that a change shows.
+#[test]
+fn bombs_ask_no_more_than_this() {
+    let asked = |zone: &str| {
+        let (outcome, asked) = evaluate(Zone::parse(zone).unwrap());
+        (outcome.verdict.word(), asked)
+    };
+    let hosts: String = (0..10)
+        .flat_map(|m| {
+            (0..10).map(move |n| format!("m{m}.example MX {n} h{m}{n}.example\nh{m}{n}.example A 10.0.{m}.{n}\n"))
+        })
+        .collect();
+    let all_mx: String = (0..10).map(|m| format!("mx:m{m}.example ")).collect();
+    // the record, 10 terms, 10 names of each
+    assert_eq!(asked(&format!("a.example TXT \"v=spf1 {all_mx}-all\"\n{hosts}")), ("fail", 1 + 10 + 10 * 10));
+    // and the explanation, with the names of the client
+    let names: String =
+        (0..12).map(|n| format!("3.2.0.192.in-addr.arpa PTR p{n}.example\np{n}.example A 192.0.2.3\n")).collect();
+    let explained =
+        format!("a.example TXT \"v=spf1 {all_mx}-all exp=e.example\"\ne.example TXT \"%{{p}}\"\n{hosts}{names}");
+    assert_eq!(asked(&explained), ("fail", 1 + 10 + 10 * 10 + 1 + 1 + 10));
+    let ten = "a.example ".to_owned();
+    let includes = |to: &str| format!("v=spf1 {}-all", format!("include:{to} ").repeat(10));
+    let tree = format!(
+        "{ten}TXT \"{}\"\nb.example TXT \"{}\"\nc.example TXT \"v=spf1 mx:m1.example -all\"\n{hosts}",
+        includes("b.example"),
+        includes("c.example")
+    );
+    assert_eq!(asked(&tree), ("permerror", 2 + 5 + 4 + 4 * 10), "a, b, 5 times c and 4 of their mx");
+    assert_eq!(
+        asked("a.example TXT \"v=spf1 include:b.example\"\nb.example TXT \"v=spf1 include:a.example\""),
+        ("permerror", 11)
+    );
+    let voids: String = (0..1000).map(|n| format!("a:v{n}.example ")).collect();
+    assert_eq!(asked(&format!("a.example TXT \"v=spf1 {voids}-all\"")), ("permerror", 4));
+    let random: String = (0..600).map(|n| format!("exists:%{{l}}{n}.x.example ")).collect();
+    assert_eq!(asked(&format!("a.example TXT \"v=spf1 {random}-all\"\n*.x.example A 127.0.0.1")), ("pass", 2));
+    let mx: String = (0..10_000).map(|n| format!("a.example MX 1 m{n}.example\n")).collect();
+    assert_eq!(asked(&format!("{mx}a.example TXT \"v=spf1 mx -all\"")), ("permerror", 2));
+    assert_eq!(asked(&format!("a.example TXT \"v=spf1 {}-all\"", "a ".repeat(32_000))), ("permerror", 1));
+}
+
+#[test]
+fn depth_does_not_depend_on_the_stack() {
+    let mut limits = Limits::default();
+    limits.terms = 20_000;
+    limits.record_bytes = 1 << 20;
+    let query = Query::mail_from("192.0.2.3".parse().unwrap(), "a@a.example", "mail.a.example");
+    for term in ["include:a.example", "redirect=a.example"] {
+        let zone = Zone::parse(&format!("a.example TXT \"v=spf1 {term} {}\"", "ip4:10.0.0.1 ".repeat(10))).unwrap();
+        let outcome = block_on(check(&zone, &query, &limits));
+        assert_eq!(outcome.verdict, Verdict::PermError(PermError::Terms { limit: 20_000 }));
+    }
 }
 
 #[test]

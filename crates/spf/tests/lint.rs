@@ -100,8 +100,8 @@ fn loops_costs_and_long_answers_are_found() {
 #[test]
 fn a_bomb_of_records_is_followed_as_far_as_the_bound() {
     let mut zone = String::new();
-    for n in 0..2000 {
-        let includes: String = (1..60).map(|k| format!("include:n{}.example ", (n * 37 + k) % 2000)).collect();
+    for n in 0..400 {
+        let includes: String = (1..60).map(|k| format!("include:n{}.example ", (n * 37 + k) % 400)).collect();
         writeln!(zone, "n{n}.example TXT \"v=spf1 {includes}-all\"").unwrap();
     }
     let recorder = Recorder::new(Zone::parse(&zone).unwrap());
