@@ -4,6 +4,7 @@
 mod answer;
 mod block;
 mod cache;
+mod deadline;
 mod name;
 mod recorder;
 mod resolver;
@@ -15,6 +16,7 @@ mod zone;
 pub use answer::{Answer, Found, LookupError, Mx, Question, Record, RecordType, Security, Tlsa};
 pub use block::block_on;
 pub use cache::{CacheLimits, Cached, Clock};
+pub use deadline::Deadline;
 pub use name::{Name, NameError};
 pub use recorder::{Asked, Recorder};
 pub use resolver::{Lookup, Resolver};

@@ -8,7 +8,8 @@ use crate::resolver::{Lookup, Resolver};
 /// One question with its answer.
 pub type Asked = (Question, Result<Answer, LookupError>);
 
-/// A resolver that remembers each question and its answer, in the order of the answers: for explanations and replays.
+/// A resolver that remembers each question and its answer, in the order of the answers: for explanations
+/// and replays. It grows with every question: make one for each evaluation.
 #[derive(Debug, Default)]
 pub struct Recorder<R> {
     inner: R,

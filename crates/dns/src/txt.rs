@@ -36,6 +36,9 @@ impl Txt {
     /// What `read` makes of the octets. The first reading is kept with the record and its clones: for as long as a cache
     /// holds the answer, an SPF record is parsed once. `read` must depend on the octets alone.
     ///
+    /// Reading again costs a clone of `T`: keep what is large behind an `Arc`, and the error with it, as in
+    /// `txt.reading(|octets| KeyRecord::parse(octets).map(Arc::new))`. One type is kept, that of the first reader.
+    ///
     /// ```
     /// use gatepost_dns::Txt;
     /// let txt = Txt::from_strings(["a b c"]);

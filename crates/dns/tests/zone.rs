@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatepost_dns::{
-    CacheLimits, Cached, Family, LookupError, Name, Question, Record, RecordType, Recorder, Resolver, Txt, Zone,
-    block_on,
+    Answer, CacheLimits, Cached, Deadline, Family, Found, Lookup, LookupError, Name, Question, Record, RecordType,
+    Recorder, Resolver, Security, Txt, Zone, block_on,
 };
 use proptest::prelude::*;
 
@@ -65,6 +65,91 @@ fn a_cache_keeps_answers_and_not_failures() {
     now.store(301, Ordering::Relaxed);
     ask("a.example", RecordType::A).unwrap();
     assert_eq!(recorder.asked().len(), 6);
+}
+
+/// A resolver that answers with a record of so many octets and a TTL of 100 s, or nothing for names below `no`.
+struct Sized(usize);
+
+impl Resolver for Sized {
+    fn lookup<'a>(&'a self, question: &'a Question) -> Lookup<'a> {
+        let text = Record::Txt(Txt::from_strings(["x".repeat(self.0)]));
+        let (found, ttl) = match question.name.as_str().split_once('.') {
+            Some((_, "no")) => (Found::NxDomain, 10),
+            Some((_, "zero")) => (Found::NoData, 0),
+            _ => (Found::Records(Arc::new([text])), 100),
+        };
+        Lookup::ready(Ok(Answer { found, security: Security::Insecure, ttl: Duration::from_secs(ttl) }))
+    }
+}
+
+type Behind = Arc<Recorder<Sized>>;
+
+/// A cache over [`Sized`], its clock, and what was asked behind it.
+fn cache(octets: usize, limits: CacheLimits) -> (Cached<Behind>, Arc<AtomicU64>, Behind) {
+    let (now, recorder) = (Arc::new(AtomicU64::new(0)), Arc::new(Recorder::new(Sized(octets))));
+    let clock = Arc::clone(&now);
+    let clock = Box::new(move || Duration::from_secs(clock.load(Ordering::Relaxed)));
+    (Cached::new(Arc::clone(&recorder), limits, clock), now, recorder)
+}
+
+#[test]
+fn answers_are_handed_out_with_what_is_left_of_their_ttl() {
+    let mut limits = CacheLimits::default();
+    limits.ttl = Duration::from_secs(50);
+    let (cached, now, recorder) = cache(1, limits);
+    let ask = |text: &str| block_on(cached.lookup(&Question::new(name(text), RecordType::Txt))).unwrap().ttl.as_secs();
+    assert_eq!((ask("a.example"), ask("a.no"), ask("a.zero")), (100, 10, 0));
+    now.store(9, Ordering::Relaxed);
+    assert_eq!(
+        (ask("a.example"), ask("a.no")),
+        (41, 1),
+        "a positive answer for as long as the limit, a negative one for its own"
+    );
+    assert_eq!(recorder.asked().len(), 3);
+    now.store(10, Ordering::Relaxed);
+    assert_eq!((ask("a.no"), ask("a.zero")), (10, 0));
+    assert_eq!(recorder.asked().len(), 5, "one had expired, the other is never kept");
+    now.store(50, Ordering::Relaxed);
+    assert_eq!((ask("a.example"), recorder.asked().len()), (100, 6));
+}
+
+#[test]
+fn floods_push_out_what_is_idle() {
+    let mut limits = CacheLimits::default();
+    limits.entries = 100;
+    let (cached, _, recorder) = cache(1, limits.clone());
+    let ask =
+        |cached: &Cached<_>, text: &str| drop(block_on(cached.lookup(&Question::new(name(text), RecordType::Txt))));
+    for n in 0..1000 {
+        ask(&cached, &format!("n{n}.example"));
+        ask(&cached, "hot.example");
+    }
+    assert_eq!(recorder.asked().len(), 1001, "what is asked for stays");
+    limits.octets = 100_000;
+    let (cached, _, recorder) = cache(20_000, limits);
+    for text in ["a.example", "b.example", "c.example", "c.example", "b.example", "a.example"] {
+        ask(&cached, text);
+    }
+    assert_eq!(recorder.asked().len(), 3, "two in a generation of 50,000 octets");
+    for text in ["d.example", "e.example", "f.example", "a.example", "b.example"] {
+        ask(&cached, text);
+    }
+    assert_eq!(recorder.asked().len(), 3 + 3 + 1, "the oldest is gone");
+}
+
+#[test]
+fn after_a_deadline_every_question_times_out() {
+    let (now, zone) = (Arc::new(AtomicU64::new(0)), Zone::from_json(ZONE).unwrap());
+    let clock = Arc::clone(&now);
+    let dns = Deadline::new(
+        zone,
+        Duration::from_secs(20),
+        Box::new(move || Duration::from_secs(clock.load(Ordering::Relaxed))),
+    );
+    let question = Question::new(name("a.example"), RecordType::A);
+    assert!(block_on(dns.lookup(&question)).is_ok());
+    now.store(20, Ordering::Relaxed);
+    assert_eq!(block_on(dns.lookup(&question)), Err(LookupError::Timeout));
 }
 
 fn is_send<T: Send>(value: T) -> T {
