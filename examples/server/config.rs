@@ -12,6 +12,7 @@ use gatepost::{Directory, Network, Policy, ServerLimits, Service};
 use gatepost_syntax::Domain;
 use serde::{Deserialize, Serialize};
 
+use crate::relay::Relaying;
 pub(crate) use flags::Flags;
 
 /// All settings; `examples/server/gatepost.toml` says what they mean.
@@ -44,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: Level,
     pub(crate) limits: Bounds,
+    pub(crate) relay: Relaying,
     pub(crate) aliases: BTreeMap<String, Targets>,
     pub(crate) listen: Vec<Listen>,
     pub(crate) dkim: Vec<DkimKey>,
@@ -212,6 +214,7 @@ impl Default for Config {
             log_format: LogFormat::default(),
             log_level: Level::default(),
             limits: Bounds::default(),
+            relay: Relaying::default(),
             aliases: BTreeMap::new(),
             listen: Vec::new(),
             dkim: Vec::new(),
@@ -333,6 +336,7 @@ impl Config {
                 (self.connections, self.connections_per_peer) != (other.connections, other.connections_per_peer),
             ),
             ("limits", self.limits != other.limits),
+            ("relay", self.relay != other.relay),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod introduction;
 mod logs;
+mod relay;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -84,6 +85,9 @@ fn server(config: &Config, demo: Demo, store: Arc<dyn MailStore>) -> Result<Serv
     }
     if let Some(address) = config.metrics {
         server = server.metrics(address);
+    }
+    if let Some(relay) = config.relay.relay(config)? {
+        server = server.relay(relay);
     }
     for (service, address) in config.listen()? {
         server = server.listen(service, address).map_err(|error| Failure::at("listen", error))?;

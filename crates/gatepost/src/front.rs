@@ -168,6 +168,7 @@ impl Front {
 fn smtp(shared: &Shared, profile: Profile, nonce: &str) -> Smtp {
     let mut config = SmtpConfig::new(shared.hostname.clone(), profile);
     config.limits.message = shared.limits.message;
+    config.extensions.dsn = profile == Profile::Submission && shared.outbound.is_some();
     Smtp::new(config, nonce)
 }
 

@@ -119,6 +119,7 @@ pub struct Relay {
     verified: Option<ClientTls>,
     port: u16,
     mx_aliases: bool,
+    address_literals: bool,
     clock: Clock,
 }
 
@@ -143,6 +144,7 @@ impl Relay {
             verified: None,
             port: 25,
             mx_aliases: false,
+            address_literals: false,
             clock: Arc::new(SystemTime::now),
         }
     }
@@ -193,6 +195,13 @@ impl Relay {
     #[must_use]
     pub fn mx_aliases(mut self, allowed: bool) -> Self {
         self.mx_aliases = allowed;
+        self
+    }
+
+    /// Whether mail is sent to `user@[192.0.2.1]`: to a host that no domain's policy names.
+    #[must_use]
+    pub fn address_literals(mut self, allowed: bool) -> Self {
+        self.address_literals = allowed;
         self
     }
 

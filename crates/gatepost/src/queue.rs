@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-pub use entry::{Entry, Notify, Recipient, Said, State, Unreadable};
+pub use entry::{Entry, Recipient, Said, State, Unreadable};
 
 /// A queue's folder. Any process may look into it and change it; the server notices within seconds.
 #[derive(Clone, Debug)]

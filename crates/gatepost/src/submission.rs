@@ -8,9 +8,10 @@ use std::time::SystemTime;
 
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_results::trace;
+use gatepost_smtp::report::Returned;
 use gatepost_smtp::server::{Event, Server as Smtp};
-use gatepost_smtp::{MailFrom, Reply};
-use gatepost_syntax::{Fed, ForwardPath, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
+use gatepost_smtp::{MailFrom, RcptTo, Reply};
+use gatepost_syntax::{Fed, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
 
 use crate::delivery::{Judged, Shared, SigningIdentity, received};
 use crate::drive::Handler;
@@ -27,12 +28,11 @@ pub(crate) struct Submission {
     peer: IpAddr,
     login: LogIn,
     user: Option<Mailbox>,
-    from: ReversePath,
-    utf8: bool,
+    mail: MailFrom,
     /// As the client said, and who gets the mail.
     addressed: Vec<Mailbox>,
     recipients: BTreeSet<Mailbox>,
-    /// Recipients in other domains.
+    /// Recipients in other domains, and those here of whose delivery the sender wants to know.
     elsewhere: Vec<Recipient>,
     arriving: Option<Box<Arriving>>,
 }
@@ -53,8 +53,7 @@ impl Submission {
             shared,
             peer,
             user: None,
-            from: ReversePath::Null,
-            utf8: false,
+            mail: MailFrom::new(ReversePath::Null),
             addressed: Vec::new(),
             recipients: BTreeSet::new(),
             elsewhere: Vec::new(),
@@ -63,10 +62,9 @@ impl Submission {
     }
 
     /// The reverse-path must be the user's own.
-    fn mail(&mut self, endpoint: &mut Smtp, MailFrom { path, utf8, .. }: MailFrom) {
+    fn mail(&mut self, endpoint: &mut Smtp, mail: MailFrom) {
         self.user = endpoint.identity().and_then(|identity| Mailbox::parse(&identity.user).ok());
         self.arriving = None;
-        self.utf8 = utf8;
         self.elsewhere.clear();
         self.addressed.clear();
         self.recipients.clear();
@@ -80,8 +78,8 @@ impl Submission {
             self.shared.metrics.add(Count::Refused, "user_messages");
             return endpoint.refuse(&Reply::transient(450, "4.7.1", "too many messages of this user, try again later"));
         }
-        if path.mailbox().is_some_and(|mailbox| self.is_own(mailbox)) {
-            self.from = path;
+        if mail.path.mailbox().is_some_and(|mailbox| self.is_own(mailbox)) {
+            self.mail = mail;
             endpoint.accept();
         } else {
             endpoint.refuse(&Reply::permanent(553, "5.7.1", "the sender address is not yours"));
@@ -89,20 +87,26 @@ impl Submission {
     }
 
     /// Mailboxes of this server, and those of other domains where mail for them is taken.
-    fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
-        let Some(mailbox) = self.shared.mailbox(path) else {
+    fn recipient(&mut self, endpoint: &mut Smtp, recipient: &RcptTo) {
+        let Some(mailbox) = self.shared.mailbox(&recipient.path) else {
             return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here"));
         };
         let users = self.shared.recipients(&mailbox);
         let here = mailbox.domain().is_some_and(|domain| self.shared.is_local(domain));
         match &self.shared.outbound {
-            _ if !users.is_empty() => self.recipients.extend(users),
-            _ if here => return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here")),
-            Some(outbound) => self.elsewhere.push(Recipient::new(mailbox.clone(), outbound.now())),
-            None => {
+            _ if here && users.is_empty() => {
+                return endpoint.refuse(&Reply::permanent(550, "5.1.1", "no such user here"));
+            }
+            None if users.is_empty() => {
                 return endpoint.refuse(&Reply::permanent(550, "5.7.1", "mail for other domains is not taken here"));
             }
+            None => {}
+            Some(outbound) => {
+                let has_it = !users.is_empty();
+                self.elsewhere.extend(Recipient::addressed(&mailbox, recipient, has_it, outbound.now()));
+            }
         }
+        self.recipients.extend(users);
         self.addressed.push(mailbox);
         endpoint.accept();
     }
@@ -205,7 +209,7 @@ impl Submission {
         if !recipients.is_empty() {
             let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
             let judged = Judged { inbound, received, body };
-            self.shared.deliver(judged, &self.from, recipients, Folder::Inbox).await.map_err(local_error)?;
+            self.shared.deliver(judged, &self.mail.path, recipients, Folder::Inbox).await.map_err(local_error)?;
         }
         // last: all that can fail has been done, so that a second attempt of the user sends nothing twice
         if let (Some(ready), Some(outbound)) = (queued, self.shared.outbound.clone()) {
@@ -226,8 +230,10 @@ impl Submission {
         let Some(outbound) = self.shared.outbound.clone() else {
             return Ok((None, body));
         };
-        let mut envelope = Entry::new(self.from.clone(), elsewhere, outbound.now());
-        envelope.utf8 = self.utf8;
+        let mut envelope = Entry::new(self.mail.path.clone(), elsewhere, outbound.now());
+        envelope.utf8 = self.mail.utf8;
+        envelope.envelope_id.clone_from(&self.mail.envelope_id);
+        envelope.returned = self.mail.ret.unwrap_or(Returned::Headers);
         let header = [received.as_bytes(), signed, b"\r\n"].concat();
         let written = tokio::task::spawn_blocking(move || {
             let Some(mut draft) = outbound.begin()? else {
@@ -264,7 +270,7 @@ impl Submission {
         let envelope = Envelope {
             ip: self.peer,
             helo: endpoint.hello().map(|hello| hello.name.clone()).unwrap_or_default(),
-            mail_from: self.from.mailbox().map(ToString::to_string).unwrap_or_default(),
+            mail_from: self.mail.path.mailbox().map(ToString::to_string).unwrap_or_default(),
             now,
         };
         let inbound = self.shared.judge.finish(judging, &envelope).await.map_err(malformed)?;
@@ -307,7 +313,7 @@ impl Handler<Smtp> for Submission {
                 endpoint.answer(answer);
             }
             Event::Mail(mail) => self.mail(endpoint, mail),
-            Event::Recipient(recipient) => self.recipient(endpoint, &recipient.path),
+            Event::Recipient(recipient) => self.recipient(endpoint, &recipient),
             Event::Data(chunk) => self.data(&chunk),
             Event::EndOfData => self.end(endpoint).await,
             _ => self.arriving = None,

@@ -37,6 +37,8 @@ pub enum Action {
     Delayed,
     /// It was handed to a server that will not report on it (RFC 3461 §5.2.3).
     Relayed,
+    /// It is in the recipient's mailbox.
+    Delivered,
 }
 
 impl Action {
@@ -45,6 +47,7 @@ impl Action {
             Action::Failed => "failed",
             Action::Delayed => "delayed",
             Action::Relayed => "relayed",
+            Action::Delivered => "delivered",
         }
     }
 
@@ -53,6 +56,7 @@ impl Action {
             Action::Failed => "Your message could not be delivered to",
             Action::Delayed => "Your message has not been delivered yet, and is still being tried, for",
             Action::Relayed => "Your message was handed on to servers that report no further, for",
+            Action::Delivered => "Your message was delivered to",
         }
     }
 
@@ -61,6 +65,7 @@ impl Action {
             Action::Failed => "Your message could not be delivered",
             Action::Delayed => "Your message is delayed",
             Action::Relayed => "Your message was handed on",
+            Action::Delivered => "Your message was delivered",
         }
     }
 }

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_results::trace;
 use gatepost_smtp::report::{Action, Recipient as Told, Report, Returned, Written};
-use gatepost_smtp::{Class, Status};
+use gatepost_smtp::{Class, EnvelopeId, Notify, Status};
 use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, ReversePath};
 
 use super::dispatch::Engine;
 use super::live::{Live, blocking};
 use crate::delivery::{Shared, SigningIdentity};
-use crate::queue::{Entry, Notify, Recipient, State};
+use crate::queue::{Entry, Recipient, State};
 use crate::random;
 use crate::store::Folder;
 
@@ -24,9 +24,10 @@ impl Engine {
     /// Tells the sender what he does not know yet, and writes down that he knows.
     pub(super) async fn report(&self, shared: &Arc<Shared>, live: &Arc<Live>) -> io::Result<()> {
         let _alone = live.reporting.lock().await;
-        for action in [Action::Failed, Action::Delayed, Action::Relayed] {
+        for action in [Action::Failed, Action::Delayed, Action::Relayed, Action::Delivered] {
             let entry = live.entry();
-            let about: Vec<usize> = (0..entry.recipients.len()).filter(|i| self.is_about(&entry, *i, action)).collect();
+            let about: Vec<usize> =
+                (0..entry.recipients.len()).filter(|i| self.is_about(shared, &entry, *i, action)).collect();
             let Some(sender) = entry.from.mailbox().filter(|_| !about.is_empty()) else {
                 continue;
             };
@@ -62,12 +63,16 @@ impl Engine {
         Ok(())
     }
 
-    fn is_about(&self, entry: &Entry, index: usize, action: Action) -> bool {
+    fn is_about(&self, shared: &Shared, entry: &Entry, index: usize, action: Action) -> bool {
         let Some(recipient) = entry.recipients.get(index) else {
             return false;
         };
         match (action, recipient.state) {
-            (Action::Failed, State::Failed) | (Action::Relayed, State::Delivered) => entry.owes(recipient),
+            (Action::Failed, State::Failed) => entry.owes(recipient),
+            (Action::Relayed | Action::Delivered, State::Delivered) => {
+                let here = recipient.to.domain().is_some_and(|domain| shared.is_local(domain));
+                entry.owes(recipient) && here == (action == Action::Delivered)
+            }
             (Action::Delayed, State::Pending) => {
                 let late = self.sender.relay.retry.is_late(entry.arrived, self.now());
                 late && recipient.notify.delay && !recipient.warned && recipient.attempts > 0
@@ -78,10 +83,10 @@ impl Engine {
 
     fn write(&self, entry: &Entry, to: &Mailbox, about: &[usize], action: Action, full: bool) -> io::Result<Written> {
         let recipients = about.iter().filter_map(|index| entry.recipients.get(*index)).map(|recipient| {
-            let said = recipient.last.as_ref().filter(|_| action != Action::Relayed);
+            let said = recipient.last.as_ref().filter(|_| matches!(action, Action::Failed | Action::Delayed));
             Told {
                 address: &recipient.to,
-                original: recipient.original.as_ref().map(|(kind, address)| (kind.as_str(), address.as_str())),
+                original: recipient.original.as_ref().map(|original| (original.kind(), original.address())),
                 status: said.map_or(Status::new(Class::Success, 0, 0), |said| said.status),
                 remote: said.and_then(|said| said.host.as_deref()),
                 reply: said.and_then(|said| said.reply.as_ref()),
@@ -94,7 +99,7 @@ impl Engine {
         let report = Report {
             mta: &self.sender.hostname,
             to,
-            envelope_id: entry.envelope_id.as_deref(),
+            envelope_id: entry.envelope_id.as_ref().map(EnvelopeId::as_str),
             arrived: entry.arrived,
             now: self.now(),
             id: &id,
@@ -114,7 +119,7 @@ fn known(entry: &mut Entry, about: &[usize], action: Action) {
         if let Some(recipient) = entry.recipients.get_mut(*index) {
             match action {
                 Action::Delayed => recipient.warned = true,
-                Action::Failed | Action::Relayed => recipient.reported = true,
+                Action::Failed | Action::Relayed | Action::Delivered => recipient.reported = true,
             }
         }
     }
@@ -178,7 +183,7 @@ impl Outgoing {
     /// To somebody who is no user here any more; nobody hears of it if it fails, too.
     fn envelope(&self) -> Entry {
         let mut recipient = Recipient::new(self.to.clone(), self.now);
-        recipient.notify = Notify { success: false, failure: false, delay: false };
+        recipient.notify = Notify::default();
         Entry::new(ReversePath::Null, vec![recipient], self.now)
     }
 }

@@ -75,10 +75,12 @@ impl Sender {
         let (relay, now) = (&self.relay, self.now());
         match destination {
             Destination::Smarthost => Ok(vec![Hop::Smarthost]),
-            Destination::Address(address) => Ok(vec![Hop::Address(SocketAddr::new(*address, relay.port))]),
-            Destination::Nowhere => {
+            Destination::Address(address) if relay.address_literals => {
+                Ok(vec![Hop::Address(SocketAddr::new(*address, relay.port))])
+            }
+            Destination::Address(_) | Destination::Nowhere => {
                 let status = Status::new(Class::Permanent, 1, 2);
-                Err(no_way(None, status, "an address literal of an unknown kind", now))
+                Err(no_way(None, status, "mail is not sent to this address literal", now))
             }
             Destination::Domain(domain) => {
                 let hosts = route::hosts(&*self.dns, domain, &self.hostname, &relay.limits.mx, now).await?;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use gatepost_smtp::Status;
 use gatepost_smtp::client::Response;
 use gatepost_smtp::report::Returned;
+use gatepost_smtp::{EnvelopeId, Notify, OriginalRecipient, RcptTo, Status};
 use gatepost_syntax::{Mailbox, ReversePath};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -20,8 +20,8 @@ pub struct Entry {
     pub arrived: SystemTime,
     /// The reverse-path.
     pub from: ReversePath,
-    /// `ENVID=` without its xtext (RFC 3461 §4.4).
-    pub envelope_id: Option<String>,
+    /// `ENVID=` (RFC 3461 §4.4).
+    pub envelope_id: Option<EnvelopeId>,
     /// `RET=` (RFC 3461 §4.3).
     pub returned: Returned,
     /// Octets.
@@ -39,9 +39,9 @@ pub struct Entry {
 pub struct Recipient {
     /// Whom.
     pub to: Mailbox,
-    /// `ORCPT=` without its xtext: type and address (RFC 3461 §4.2).
-    pub original: Option<(String, String)>,
-    /// On what a report is wanted.
+    /// `ORCPT=` (RFC 3461 §4.2).
+    pub original: Option<OriginalRecipient>,
+    /// On what a report is wanted; where `NOTIFY=` says nothing, on failure and on delay (RFC 3461 §4.1).
     pub notify: Notify,
     /// How far it has come.
     pub state: State,
@@ -60,7 +60,7 @@ pub struct Recipient {
 impl Recipient {
     /// One to be tried at once.
     pub fn new(to: Mailbox, now: SystemTime) -> Self {
-        let (notify, state) = (Notify::default(), State::Pending);
+        let (notify, state) = (Notify { success: false, failure: true, delay: true }, State::Pending);
         Recipient {
             to,
             original: None,
@@ -72,6 +72,20 @@ impl Recipient {
             reported: false,
             last: None,
         }
+    }
+}
+
+impl Recipient {
+    /// What is queued for a recipient of the envelope: all for one elsewhere; for one who is here and has the message by
+    /// then only the report that was wanted.
+    pub(crate) fn addressed(to: &Mailbox, wanted: &RcptTo, here: bool, now: SystemTime) -> Option<Self> {
+        let mut recipient = Recipient::new(to.clone(), now);
+        recipient.original.clone_from(&wanted.original);
+        recipient.notify = wanted.notify.unwrap_or(recipient.notify);
+        if here {
+            recipient.state = State::Delivered;
+        }
+        Some(recipient).filter(|recipient| !here || recipient.notify.success)
     }
 }
 
@@ -96,21 +110,6 @@ impl State {
             State::Delivered => "delivered",
             State::Failed => "failed",
         }
-    }
-}
-
-/// On what a report is wanted (RFC 3461 §4.1); by default on failure and on delay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Notify {
-    pub success: bool,
-    pub failure: bool,
-    pub delay: bool,
-}
-
-impl Default for Notify {
-    fn default() -> Self {
-        Notify { success: false, failure: true, delay: true }
     }
 }
 
@@ -183,7 +182,7 @@ impl Entry {
             "version": VERSION,
             "arrived": seconds(self.arrived),
             "from": self.from.to_string(),
-            "envelope_id": self.envelope_id,
+            "envelope_id": self.envelope_id.as_ref().map(EnvelopeId::as_str),
             "return": if self.returned == Returned::Full { "full" } else { "headers" },
             "size": self.size,
             "eight_bit": self.eight_bit,
@@ -207,7 +206,7 @@ impl Entry {
             id: id.to_owned(),
             arrived: time(&value, "/arrived").ok_or_else(|| bad("`arrived`"))?,
             from: from.ok_or_else(|| bad("`from`"))?,
-            envelope_id: text_at(&value, "/envelope_id").map(str::to_owned),
+            envelope_id: text_at(&value, "/envelope_id").and_then(EnvelopeId::new),
             returned,
             size: number(&value, "/size").ok_or_else(|| bad("`size`"))?,
             eight_bit: flag(&value, "/eight_bit").ok_or_else(|| bad("`eight_bit`"))?,
@@ -246,7 +245,7 @@ fn recipient_json(recipient: &Recipient) -> Value {
     });
     json!({
         "to": recipient.to.to_string(),
-        "original": recipient.original.as_ref().map(|(kind, address)| [kind, address]),
+        "original": recipient.original.as_ref().map(|original| [original.kind(), original.address()]),
         "notify": { "success": success, "failure": failure, "delay": delay },
         "state": recipient.state.word(),
         "attempts": recipient.attempts,
@@ -267,7 +266,7 @@ fn read_recipient(value: &Value) -> Option<Recipient> {
     };
     Some(Recipient {
         to: Mailbox::parse(text_at(value, "/to")?).ok()?,
-        original: original.map(|(kind, address)| (kind.to_owned(), address.to_owned())),
+        original: original.and_then(|(kind, address)| OriginalRecipient::new(kind, address)),
         notify,
         state: State::ALL.into_iter().find(|state| state.word() == word)?,
         attempts: number(value, "/attempts")?.try_into().ok()?,
@@ -326,11 +325,11 @@ mod tests {
         let said =
             Said { at: at(3), status: Status::parse("4.2.0").unwrap(), host: Some("h".into()), reply, reason: None };
         let mut one = Recipient::new(Mailbox::parse("\"a b\"@else.test").unwrap(), at(1));
-        (one.last, one.attempts, one.original) = (Some(said), 2, Some(("rfc822".into(), "x@y".into())));
+        (one.last, one.attempts, one.original) = (Some(said), 2, OriginalRecipient::new("rfc822", "x@y"));
         let mut two = Recipient::new(Mailbox::parse("bob@[192.0.2.1]").unwrap(), at(1));
         (two.state, two.reported) = (State::Failed, true);
         let mut entry = Entry::new(ReversePath::Null, vec![one, two], at(0));
-        (entry.id, entry.envelope_id) = ("1-2-3".into(), Some("e".into()));
+        (entry.id, entry.envelope_id) = ("1-2-3".into(), EnvelopeId::new("e"));
         assert_eq!(Entry::parse("1-2-3", &entry.to_json()), Ok(entry.clone()));
         for damaged in [
             String::new(),
