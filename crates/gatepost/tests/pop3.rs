@@ -1,0 +1,124 @@
+//! POP3 on loopback: our client fetches from our server, over STLS and over implicit TLS.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gatepost::client::{self, ClientTls};
+use gatepost::store::Folder;
+use gatepost::{Handle, MailStore, Maildir, Server, Service, Users, tls};
+use gatepost_dns::Zone;
+use gatepost_pop3::client::{Client, Config as ClientConfig, Event, Failure, Request, ResponseCode};
+use gatepost_pop3::server::Config;
+use gatepost_sasl::{PlainClient, Secret};
+use gatepost_syntax::Mailbox;
+
+const BOB: &str = "bob@example.test";
+
+async fn start(folder: &Path, config: Config) -> Handle {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let users = Users::new(Secret::new("a test secret"));
+    users.add(&Mailbox::parse(BOB).unwrap(), &Secret::new("pencil"), b"sixteen octets..");
+    let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse("").unwrap());
+    let server = server.store(Maildir::open(folder.join("mail")).unwrap()).users(users).pop3_config(config);
+    let server = server.tls(tls::from_pem(certificate, key).unwrap()).spool(folder);
+    let server = server.listen(Service::Pop3, "127.0.0.1:0").unwrap().listen(Service::Pop3s, "127.0.0.1:0").unwrap();
+    server.start().await.unwrap()
+}
+
+/// Logs in, takes all messages and deletes the first; what came, and what went wrong.
+async fn session(handle: &Handle, folder: &Path, service: Service) -> (Vec<Vec<u8>>, Option<Failure>) {
+    let tls = ClientTls::with_roots(folder.join("certificate.pem")).unwrap();
+    let implicit = service == Service::Pop3s;
+    let tls = if implicit { tls.alpn("pop3") } else { tls };
+    let port = handle.address(service).unwrap().port();
+    let connection = client::connect("localhost", port, &tls, implicit).await.unwrap();
+    let (mut messages, mut current, mut failure, mut listed) = (Vec::new(), Vec::new(), None, false);
+    let mut secured = implicit;
+    let on = |pop3: &mut Client, event: Event| {
+        match event {
+            Event::Ready(_) if failure.is_some() => pop3.quit(),
+            Event::Ready(_) if !secured => {
+                secured = true;
+                pop3.start_tls();
+            }
+            Event::Ready(_) => pop3.authenticate(Box::new(PlainClient::new(BOB, Secret::new("pencil")))),
+            Event::Idle if !listed => {
+                listed = true;
+                pop3.ask(Request::Stat);
+            }
+            Event::Statistics { messages, .. } => {
+                (1..=messages).for_each(|number| pop3.ask(Request::Retr(number)));
+                pop3.ask(Request::Dele(1));
+                pop3.quit();
+            }
+            Event::Message(octets) => current.extend_from_slice(&octets),
+            Event::MessageEnd { .. } => messages.push(std::mem::take(&mut current)),
+            Event::Failed(failed) => failure = Some(failed),
+            _ => {}
+        }
+        Ok(())
+    };
+    client::run(connection, &mut Client::new(ClientConfig { require_tls: true, ..ClientConfig::default() }), on)
+        .await
+        .unwrap();
+    (messages, failure)
+}
+
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("gatepost-pop3-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Temporary(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_all_sizes_come_whole_and_in_order() {
+    let folder = Temporary::new("sizes");
+    let handle = start(&folder.0, Config::default()).await;
+    let store = Maildir::open(folder.0.join("mail")).unwrap();
+    // around what is read at a time and ahead
+    let mut wanted: Vec<Vec<u8>> = Vec::new();
+    for size in [0, 1, 100, 65_535, 65_536, 65_537, 131_072, 300_000, 2_000_000].into_iter().chain([8_192; 40]) {
+        let line = format!("..{} of {size}\r\n", wanted.len()).into_bytes();
+        let mut message: Vec<u8> = line.iter().copied().cycle().take(size).collect();
+        while message.last().is_some_and(|last| *last != b'\n') {
+            message.pop();
+        }
+        store.deliver(&Mailbox::parse(BOB).unwrap(), Folder::Inbox, &mut message.as_slice()).unwrap();
+        wanted.push(message);
+    }
+    for service in [Service::Pop3, Service::Pop3s] {
+        let (got, failure) = session(&handle, &folder.0, service).await;
+        assert_eq!(failure, None);
+        assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), wanted.iter().map(Vec::len).collect::<Vec<_>>());
+        assert!(got == wanted);
+        wanted.remove(0);
+    }
+    handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_waits_between_log_ins() {
+    let folder = Temporary::new("delay");
+    let config = Config { login_delay: Some(Duration::from_secs(3600)), ..Config::default() };
+    let handle = start(&folder.0, config).await;
+    assert_eq!(session(&handle, &folder.0, Service::Pop3s).await.1, None);
+    match session(&handle, &folder.0, Service::Pop3s).await.1 {
+        Some(Failure::Refused(refusal)) => assert_eq!(refusal.code, Some(ResponseCode::LoginDelay)),
+        other => panic!("{other:?}"),
+    }
+    handle.stop().await;
+}
