@@ -110,7 +110,10 @@ def main():
             workers = [threading.Thread(target=work, args=(server, book, over)) for work in (deliver, deliver, deliver, fetch, fetch)]
             for worker in workers:
                 worker.start()
-            time.sleep(random.uniform(0.1, 0.8))
+            before, patience = (len(book.accepted), book.sessions), time.time() + 4
+            time.sleep(random.uniform(0.1, 0.6))
+            while time.time() < patience and (len(book.accepted) < before[0] + 3 or book.sessions == before[1]):
+                time.sleep(random.uniform(0.01, 0.1))  # a slow machine has something to lose, too
             server.process.send_signal(signal.SIGKILL)
             server.process.wait(10)
             over.set()

@@ -11,7 +11,7 @@ use crate::store::Maildrop;
 
 /// Octets that are read at a time; a message that is longer is given piece by piece.
 const PIECE: usize = 64 << 10;
-/// Octets of messages that are read at a time where the client takes one after the other.
+/// Octets of messages that are read at a time where the client takes one after the other: these are given, and as many come.
 const AHEAD: usize = 128 << 10;
 
 /// A maildrop, and what was read of it.
@@ -68,7 +68,7 @@ impl Ahead {
         loop {
             while let Some(taken) = self.read.pop_front() {
                 if taken.index == index {
-                    if in_order && self.read.len() < 4 && self.coming.is_none() {
+                    if in_order && self.coming.is_none() {
                         self.send_for(self.read.back().map_or(index, |last| last.index) + 1, AHEAD);
                     }
                     return taken;

@@ -20,7 +20,7 @@ pub struct Limits {
     pub auth_failures: u32,
     /// Octets of a header section that are kept to say it in ASCII (default 256 KiB, RFC 6856 §2.1).
     pub header: usize,
-    /// Octets of replies that are gathered before they are sent (default 64 KiB).
+    /// Octets of replies that are gathered before they are sent (default 48 KiB).
     pub gathered: usize,
     /// How long to wait for the client (default and least 10 minutes, RFC 1939 §3).
     pub idle: Duration,
@@ -35,7 +35,7 @@ impl Default for Limits {
             errors: 20,
             auth_failures: 3,
             header: 256 << 10,
-            gathered: 64 << 10,
+            gathered: 48 << 10,
             idle: Duration::from_secs(600),
         }
     }
