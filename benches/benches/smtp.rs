@@ -1,11 +1,109 @@
-//! An SMTP session with a message of 50 KB through the server endpoint, without I/O.
+//! SMTP without I/O: commands, received and sent data, and a session, beside copies and searches of the same run.
 #![allow(clippy::unwrap_used, missing_docs)] // a bench may
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use bytes::BytesMut;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use gatepost_smtp::Command;
 use gatepost_smtp::server::{Config, Event, Profile, Server};
-use gatepost_wire::{Endpoint, Step};
+use gatepost_wire::{DotWriter, Endpoint, LineCheck, Step};
+
+/// Ten commands of a session, 33 octets on average.
+const COMMANDS: [&str; 10] = [
+    "EHLO client.example.org",
+    "AUTH PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==",
+    "MAIL FROM:<alice@example.org> SIZE=12345 BODY=8BITMIME RET=HDRS ENVID=QQ314159",
+    "RCPT TO:<bob@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.net",
+    "RCPT TO:<carol@example.net> NOTIFY=NEVER",
+    "DATA",
+    "BDAT 86400 LAST",
+    "RSET",
+    "NOOP",
+    "QUIT",
+];
+
+fn bytes(group: &mut BenchmarkGroup<'_, WallTime>, octets: usize) {
+    group.throughput(Throughput::Bytes(u64::try_from(octets).unwrap()));
+}
+
+fn commands(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("smtp-commands");
+    group.throughput(Throughput::Elements(10));
+    let parse = |lines: &[&str]| lines.iter().filter(|line| Command::parse(black_box(line.as_bytes())).is_ok()).count();
+    group.bench_function("gatepost", |b| b.iter(|| assert_eq!(parse(&COMMANDS), 10)));
+    let script = COMMANDS.map(|line| format!("{line}\r\n")).concat();
+    let split = |script: &str| memchr::memchr_iter(b'\n', script.as_bytes()).map(black_box).count();
+    group.bench_function("floor-memchr", |b| b.iter(|| assert_eq!(split(black_box(&script)), 10)));
+    group.finish();
+    for line in COMMANDS {
+        let mut group = criterion.benchmark_group("smtp-command");
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(line.get(..10).unwrap_or(line), |b| b.iter(|| Command::parse(black_box(line.as_bytes()))));
+        group.finish();
+    }
+}
+
+/// A server within DATA.
+fn receiving() -> Server {
+    let mut config = Config::new("mx.example".parse().unwrap(), Profile::Mx);
+    config.limits.message = u64::MAX;
+    let mut server = Server::new(config, "nonce");
+    server.feed(b"EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n");
+    loop {
+        match server.poll() {
+            Step::Read(_) => return server,
+            Step::Event(_) => server.accept(),
+            _ => {}
+        }
+    }
+}
+
+fn data(criterion: &mut Criterion) {
+    let mut body = gatepost_benches::prose(64 << 10);
+    body.truncate(64 << 10);
+    let mut group = criterion.benchmark_group("smtp-data-64k");
+    bytes(&mut group, body.len());
+    // the same buffer goes in and comes out: nothing is copied
+    let (mut server, mut buffer) = (receiving(), BytesMut::from(body.as_slice()));
+    group.bench_function("server", |b| {
+        b.iter(|| {
+            server.feed_owned(std::mem::take(&mut buffer));
+            while let Step::Event(Event::Data(octets)) = server.poll() {
+                buffer = octets.try_into_mut().unwrap();
+            }
+        })
+    });
+    assert_eq!(buffer, body);
+    let mut server = receiving();
+    group.bench_function("server-copying", |b| {
+        b.iter(|| {
+            server.feed(black_box(&body));
+            while let Step::Event(event) = server.poll() {
+                black_box(event);
+            }
+        })
+    });
+    group.bench_function("line-check", |b| b.iter(|| LineCheck::new().feed(black_box(&body))));
+    let mut out = Vec::with_capacity(2 * body.len());
+    group.bench_function("dot-writer", |b| {
+        b.iter(|| {
+            out.clear();
+            DotWriter::new().write(black_box(&body), &mut out);
+        })
+    });
+    group.bench_function("floor-memcpy", |b| {
+        b.iter(|| {
+            out.clear();
+            out.extend_from_slice(black_box(&body));
+        })
+    });
+    group.bench_function("floor-memchr", |b| b.iter(|| memchr::memchr(0, black_box(&body))));
+    group.bench_function("floor-memchr3-lines", |b| {
+        b.iter(|| memchr::memchr3_iter(b'\r', b'\n', 0, black_box(&body)).count())
+    });
+    group.finish();
+}
 
 fn session(script: &[u8]) -> usize {
     let mut server = Server::new(Config::new("mx.example".parse().unwrap(), Profile::Mx), "nonce");
@@ -24,16 +122,16 @@ fn session(script: &[u8]) -> usize {
     }
 }
 
-fn benches(criterion: &mut Criterion) {
+fn sessions(criterion: &mut Criterion) {
     let body = gatepost_benches::prose(50 << 10);
     let head = b"EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n";
     let script = [head.as_slice(), &body, b".\r\nQUIT\r\n"].concat();
     let mut group = criterion.benchmark_group("smtp-session-50k");
-    group.throughput(Throughput::Bytes(u64::try_from(script.len()).unwrap()));
+    bytes(&mut group, script.len());
     group.bench_function("gatepost", |b| b.iter(|| assert_eq!(session(black_box(&script)), body.len())));
     group.bench_function("floor-copy", |b| b.iter(|| black_box(black_box(&script).to_vec())));
     group.finish();
 }
 
-criterion_group!(all, benches);
+criterion_group!(all, commands, data, sessions);
 criterion_main!(all);

@@ -167,7 +167,7 @@ fn tls_can_not_be_stripped_and_nothing_is_injected() {
         (heard.last(), said.as_str()),
         (Some(&Heard::Failed(Failure::TlsNotOffered)), "EHLO client.example\r\n")
     );
-    for refused in ["454 no\r\n", "554 no\r\n"] {
+    for refused in ["454 no\r\n", "554 no\r\n", "250 no\r\n", "334 \r\n"] {
         let (heard, said) = play(client(true), &["220 x\r\n", "250-x\r\n250 STARTTLS\r\n", refused], start);
         assert!(matches!(heard.last(), Some(Heard::Failed(Failure::Refused(_)))) && said.ends_with("STARTTLS\r\n"));
     }
@@ -462,6 +462,50 @@ fn injected_octets_at_the_switch_to_tls_end_the_session_at_every_split() {
         }
         assert!(said.ends_with("554 5.5.0 data behind STARTTLS\r\n") && server.state() == "Closed", "cut at {cut}");
     }
+}
+
+#[test]
+fn what_was_known_before_tls_is_forgotten() {
+    let mut server = Server::new(Config::new("mx.example".parse().unwrap(), Profile::Mx), "nonce");
+    let mut said = String::new();
+    for lines in [
+        "EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<b@mx.example>\r\nSTARTTLS\r\n",
+        "DATA\r\nMAIL FROM:<>\r\nSTARTTLS\r\nEHLO c\r\n",
+    ] {
+        server.feed(lines.as_bytes());
+        loop {
+            match server.poll() {
+                Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
+                Step::Event(Event::Reset) => said.push_str("reset\r\n"),
+                Step::Event(_) => server.accept(),
+                Step::StartTls => {
+                    said.push_str("TLS\r\n");
+                    server.secured(tls());
+                }
+                _ => break,
+            }
+        }
+    }
+    let behind = said.split("reset\r\nTLS\r\n").nth(1).unwrap();
+    let codes: Vec<&str> = behind.lines().map(|line| &line[..3]).take(4).collect();
+    assert_eq!(codes, ["503", "503", "503", "250"], "{said}");
+    assert!(!behind.contains("STARTTLS"));
+    // a log-in that was offered in clear only, and a size, are not offered any more
+    let mut seen = Vec::new();
+    let hello = [
+        "220 x\r\n",
+        "250-x\r\n250-STARTTLS\r\n250-SIZE 9\r\n250 AUTH PLAIN\r\n",
+        "220 go\r\n",
+        "250 x\r\n",
+        "221 x\r\n",
+    ];
+    play(client(true), &hello, |client, event| {
+        if let Heard::Ready(offered) = event {
+            seen.push(offered.clone());
+            if seen.len() == 1 { client.start_tls() } else { client.quit() }
+        }
+    });
+    assert_eq!((seen[0].size, seen[1].size, seen[1].auth.len(), seen[1].starttls), (Some(9), None, 0, false));
 }
 
 #[test]

@@ -100,7 +100,14 @@ impl Mailbox {
             return Err(MailboxError::Control);
         }
         let mailbox = Mailbox { local: local.into(), host };
-        if mailbox.to_string().len() > MAILBOX_OCTETS { Err(MailboxError::Long) } else { Ok(mailbox) }
+        let host = match &mailbox.host {
+            Host::Domain(domain) => domain.as_str().len(),
+            Host::Address(_) => 47, // `[IPv6:…]` at its longest
+            Host::Literal(literal) => literal.len(),
+        };
+        // quoting at most doubles the local part: what fits in any case need not be written out
+        let fits = 2 * mailbox.local.len() + "\"\"@".len() + host <= MAILBOX_OCTETS;
+        if fits || mailbox.to_string().len() <= MAILBOX_OCTETS { Ok(mailbox) } else { Err(MailboxError::Long) }
     }
 
     /// The content of the local part, unquoted. Its case matters.

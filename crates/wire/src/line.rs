@@ -80,8 +80,10 @@ impl Input {
     /// Takes at most `limit` octets as they are.
     pub fn take(&mut self, limit: usize) -> Bytes {
         self.searched = 0;
-        let length = limit.min(self.buffer.len());
-        self.buffer.split_to(length).freeze()
+        if limit >= self.buffer.len() {
+            return std::mem::take(&mut self.buffer).freeze(); // nothing holds on to it but who takes it
+        }
+        self.buffer.split_to(limit).freeze()
     }
 
     /// All that is there, to be used in part; see [`Input::take`].
