@@ -22,8 +22,8 @@ pub async fn check(dns: &dyn Resolver, query: &Query<'_>, limits: &Limits) -> Ou
     };
     let Found { verdict, decided, .. } = found;
     let Spent { terms, voids, uses_sender, trail } = evaluation.spent();
-    let (scope, limits) = (query.scope, *limits);
-    Outcome { verdict, scope, domain, explanation, decided, terms, voids, trail, limits, uses_sender }
+    let (scope, client, limits) = (query.scope, query.ip, *limits);
+    Outcome { verdict, scope, domain, explanation, decided, terms, voids, trail, limits, client, uses_sender }
 }
 
 /// The outcomes of both identities of a session.

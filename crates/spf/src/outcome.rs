@@ -1,5 +1,7 @@
 //! What an evaluation found, and why.
 
+use std::net::IpAddr;
+
 use gatepost_dns::{LookupError, Name, Question};
 use gatepost_results::{Cite, Explain, Outline, Phrase, ResInfo, trace};
 use gatepost_syntax::Domain;
@@ -167,6 +169,8 @@ pub struct Outcome {
     pub trail: Trail,
     /// The bounds it ran under.
     pub limits: Limits,
+    /// The client.
+    pub(crate) client: IpAddr,
     /// Whether another identity of the same domain may have another outcome.
     pub(crate) uses_sender: bool,
 }
@@ -193,6 +197,13 @@ impl Outcome {
                 tried.last().map(|last| last.text)
             }),
         }
+    }
+
+    /// How many leading bits of the client's address the term looked at by which it passed, in an included record, too:
+    /// 0 for `+all`, 32 for one IPv4 address; none where a name decided. A record that lets large networks pass lets
+    /// strangers pass; a receiver may give such a pass less weight, say below 9 bits.
+    pub fn passed_by_bits(&self) -> Option<u8> {
+        self.trail.last_mechanism().filter(|_| self.verdict == Verdict::Pass)?.prefix(self.client)
     }
 
     /// The entry for Authentication-Results (RFC 7208 §9.2). The local part is not authenticated and not shown

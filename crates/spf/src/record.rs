@@ -82,6 +82,18 @@ impl Mechanism {
         }
     }
 
+    /// How many leading bits of a client's address it looks at; none where it looks at names.
+    pub fn prefix(&self, client: IpAddr) -> Option<u8> {
+        match self {
+            Mechanism::All => Some(0),
+            Mechanism::Ip(_, length) => Some(*length),
+            Mechanism::A(_, prefixes) | Mechanism::Mx(_, prefixes) => {
+                Some(if client.is_ipv4() { prefixes.v4 } else { prefixes.v6 })
+            }
+            Mechanism::Include(_) | Mechanism::Ptr(_) | Mechanism::Exists(_) => None,
+        }
+    }
+
     /// Whether it causes DNS look-ups (RFC 7208 §4.6.4).
     pub fn asks_dns(&self) -> bool {
         !matches!(self, Mechanism::All | Mechanism::Ip(..))

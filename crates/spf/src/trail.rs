@@ -125,6 +125,17 @@ impl Trail {
         tried
     }
 
+    /// The directive that was tried last: the innermost one of those that decided, if any did.
+    pub(crate) fn last_mechanism(&self) -> Option<Mechanism> {
+        let last = |step: &Step| match step {
+            Step::Terms { record, place: Place::Directives(range), matched: true, .. } => Some((*record, range.end)),
+            _ => None,
+        };
+        let (record, end) = self.steps.iter().rev().find(|step| matches!(step, Step::Terms { .. })).and_then(last)?;
+        let record = self.record(record)?;
+        record.directives.get(end.checked_sub(1)?).map(|directive| directive.mechanism.clone())
+    }
+
     /// Notes a question.
     #[inline]
     pub(crate) fn asked(&mut self, depth: usize, question: Question, answer: Result<Answer, LookupError>) {

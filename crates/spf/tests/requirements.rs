@@ -334,3 +334,17 @@ fn redirects() {
     );
     assert_eq!(outcome(domains).domain.unwrap().as_str(), "a.example");
 }
+
+#[test]
+fn a_pass_tells_how_narrow_it_is() {
+    let bits = |terms: &str, zone: &str| outcome(&format!("a.example TXT \"v=spf1 {terms}\"\n{zone}")).passed_by_bits();
+    assert_eq!(bits("+all", ""), Some(0));
+    assert_eq!(bits("ip4:10.0.0.1 ip4:192.0.0.0/8 -all", ""), Some(8));
+    assert_eq!(bits("a:b.example -all", "b.example A 192.0.2.1"), Some(32));
+    assert_eq!(bits("a:b.example/24 -all", "b.example A 192.0.2.99"), Some(24));
+    assert_eq!(bits("include:b.example -all", "b.example TXT \"v=spf1 ?ip4:10.0.0.1 +all\""), Some(0));
+    assert_eq!(bits("?include:b.example ip4:192.0.2.1 -all", "b.example TXT \"v=spf1 ~all\""), Some(32));
+    assert_eq!(bits("redirect=b.example", "b.example TXT \"v=spf1 ip4:192.0.2.0/25 -all\""), Some(25));
+    assert_eq!(bits("exists:b.example", "b.example A 127.0.0.1"), None);
+    assert_eq!(bits("-all", ""), None);
+}
