@@ -6,6 +6,8 @@ check, prints a table, and exits 1 if one failed. Every wait is bounded; only th
 """
 import base64, os, poplib, re, shutil, signal, smtplib, socket, ssl, subprocess, sys, tempfile, time
 
+import operations
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SERVER = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release/examples/server")
 PORTS = {"mx": 2525, "submission": 2587, "submissions": 2465, "pop3": 2110, "pop3s": 2995}
@@ -15,13 +17,13 @@ RESULTS = []
 class Server:
     """The example server in a folder of its own."""
 
-    def __init__(self, folder, *extra):
+    def __init__(self, folder, *extra, preexec=None):
         self.base = self.free_base()
         self.folder = folder
         self.log = open(os.path.join(folder, "output.txt"), "w+")
         self.process = subprocess.Popen(
             [SERVER, "--data", os.path.join(folder, "data"), "--port-base", str(self.base), *extra],
-            stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder)
+            stdout=self.log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, preexec_fn=preexec)
         self.wait_until_ready()
         self.text = open(self.log.name).read()
         self.users = dict(re.findall(r"^\s*(\S+@example\.test)\s+(?:password:?\s+)?(\S+)\s*$", self.text, re.M))
@@ -337,6 +339,9 @@ def main():
             code = server.stop()
         RESULTS.append(("SIGTERM: clean end", "pass" if code == 0 else "FAIL", str(code)))
         kill_during_data(folder)
+        path = os.path.join(folder, "operations")
+        os.mkdir(path)
+        operations.rows(sys.modules[__name__], path)
     failed = [row for row in RESULTS if row[1] != "pass"]
     print(f"\n{len(RESULTS) - len(failed)} passed, {len(failed)} failed")
     sys.exit(1 if failed else 0)

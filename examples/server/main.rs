@@ -18,6 +18,10 @@ use gatepost::{Discard, Handle, MailStore, Maildir, Server, tls};
 use gatepost_dns::{Resolver, Zone};
 use gatepost_resolver::{ConfigError, SystemResolver};
 
+/// The system's allocator keeps what a flood of sessions took.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let flags = Flags::parse();
     match Config::read(&flags).and_then(|config| run(&flags, &config)) {

@@ -80,7 +80,7 @@ impl Stream {
         let Stream::Plain(tcp) = std::mem::replace(self, Stream::Taken) else {
             return Err(Broken::Handshake(io::Error::other("TLS within TLS")));
         };
-        let handshake = timeout(patience, side.handshake(tcp)).await;
+        let handshake = Box::pin(timeout(patience, side.handshake(tcp))).await;
         let (stream, info) =
             handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(Broken::Handshake)?;
         *self = Stream::Tls(Box::new(stream));

@@ -109,7 +109,7 @@ impl Front {
         if !self.proxies.iter().any(|network| network.contains(address)) {
             return Ok(address);
         }
-        let told = timeout(self.pace.handshake, proxied(tcp)).await??;
+        let told = Box::pin(timeout(self.pace.handshake, proxied(tcp))).await??;
         Ok(told.map_or(address, |told| told.ip().to_canonical()))
     }
 

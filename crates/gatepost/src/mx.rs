@@ -160,7 +160,8 @@ impl Handler<Smtp> for Mx {
             Event::Mail(mail) => self.mail(endpoint, mail.path),
             Event::Recipient(recipient) => self.recipient(endpoint, &recipient.path),
             Event::Data(chunk) => self.data(&chunk),
-            Event::EndOfData => self.end(endpoint).await,
+            // boxed, so that a session that is silent has no room for it
+            Event::EndOfData => Box::pin(self.end(endpoint)).await,
             _ => self.arriving = None,
         }
         Ok(())

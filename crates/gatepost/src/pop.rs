@@ -34,7 +34,7 @@ impl Handler<Pop3> for Pop {
     async fn on(&mut self, endpoint: &mut Pop3, event: Event) -> io::Result<()> {
         match event {
             Event::Auth(question) => {
-                let answer = self.login.answer(&question, endpoint.auth_failures()).await;
+                let answer = Box::pin(self.login.answer(&question, endpoint.auth_failures())).await;
                 endpoint.answer(answer);
             }
             Event::Open(identity) if !self.login.enter(&identity.user) => endpoint.opened(Err(OpenError::Temporary)),

@@ -309,13 +309,14 @@ impl Handler<Smtp> for Submission {
     async fn on(&mut self, endpoint: &mut Smtp, event: Event) -> io::Result<()> {
         match event {
             Event::Auth(question) => {
-                let answer = self.login.answer(&question, endpoint.auth_failures()).await;
+                let answer = Box::pin(self.login.answer(&question, endpoint.auth_failures())).await;
                 endpoint.answer(answer);
             }
             Event::Mail(mail) => self.mail(endpoint, mail),
             Event::Recipient(recipient) => self.recipient(endpoint, &recipient),
             Event::Data(chunk) => self.data(&chunk),
-            Event::EndOfData => self.end(endpoint).await,
+            // boxed, so that a session that is silent has no room for it
+            Event::EndOfData => Box::pin(self.end(endpoint)).await,
             _ => self.arriving = None,
         }
         Ok(())
