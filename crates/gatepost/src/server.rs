@@ -277,6 +277,10 @@ impl Server {
         let (listen, operators, limits) = (std::mem::take(&mut self.listen), self.operators, self.limits.clone());
         let proxies: Arc<[Network]> = std::mem::take(&mut self.proxies).into();
         let outbound = self.engine()?;
+        if let Some(queue) = outbound.clone().map(Outbound::new) {
+            let length = move || u32::try_from(queue.len()).map_or(f64::INFINITY, f64::from);
+            self = self.gauge("gatepost_queue_messages", "Messages that wait to be sent.", length);
+        }
         let metrics = Arc::new(Metrics::new(std::mem::take(&mut self.gauges)));
         let gate = Arc::new(Gate::new(limits.clone()));
         let site =
