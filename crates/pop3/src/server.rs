@@ -90,6 +90,8 @@ pub struct Server {
     /// Whether the client said UTF8.
     utf8: bool,
     tls: Option<TlsInfo>,
+    /// Whether nothing was read yet.
+    fresh: bool,
     commands: u32,
     errors: u32,
     auth_failures: u32,
@@ -116,6 +118,7 @@ impl Server {
             lines: None,
             utf8: false,
             tls: None,
+            fresh: true,
             commands: 0,
             errors: 0,
             auth_failures: 0,
@@ -313,6 +316,18 @@ impl Server {
         }
     }
 
+    /// Whether a client begins with a TLS handshake where none is expected: both would wait for ever.
+    fn is_handshake(&mut self) -> bool {
+        let octets = self.input.octets();
+        self.fresh = octets.len() < 2; // to be seen
+        let handshake = octets.starts_with(&[0x16, 3]);
+        if handshake {
+            self.err("TLS only behind STLS, or on its own port");
+            self.state = State::Closed;
+        }
+        handshake
+    }
+
     /// Does what the input allows; whether there was something to do.
     fn advance(&mut self) -> bool {
         match self.state {
@@ -328,13 +343,10 @@ impl Server {
                 } else {
                     self.config.limits.line.saturating_sub(2)
                 };
+                if std::mem::take(&mut self.fresh) && self.is_handshake() {
+                    return true;
+                }
                 match self.input.line(limit) {
-                    // a TLS handshake where none is expected: it would wait for ever
-                    Line::Partial if self.input.octets().starts_with(&[0x16, 3]) => {
-                        self.err("TLS only behind STLS, or on its own port");
-                        self.state = State::Closed;
-                        true
-                    }
                     Line::Partial => false,
                     line => {
                         self.line(line);

@@ -214,3 +214,11 @@ proptest! {
         prop_assert_eq!(run(script.as_bytes(), chunk, true), run(script.as_bytes(), usize::MAX, true));
     }
 }
+
+#[test]
+fn a_handshake_is_one_at_the_beginning_only() {
+    for chunk in [1, 2, 99] {
+        assert!(run(b"\x16\x03\x01\r\nCAPA\r\n", chunk, false).closed);
+        assert!(!run(b"CAPA\r\n\x16\x03LANG\r\n", chunk, false).closed);
+    }
+}
