@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use gatepost_sasl::{Answer, Identity, Input, Policy, Question, ScramKeys, Secret, Turn, prepare};
+use gatepost_sasl::{Answer, Identity, Input, Mechanism, Name, Policy, Question, Rejection, ScramKeys, Secret, Turn};
 use gatepost_syntax::base64;
 use gatepost_wire::{TlsInfo, TlsVersion};
 use serde_json::{Value, json};
@@ -18,53 +18,65 @@ impl Users {
         Ok(Users(request.pairs("users")?))
     }
 
+    /// A password is the user's access token, too.
     pub(crate) fn answer(&self, question: &Question) -> Answer {
         let known = |user: &str| self.0.iter().find(|(name, _)| name == user);
+        let grant = |right: bool, user: &str| {
+            if right { Answer::Grant(Identity { user: user.to_owned() }) } else { Answer::Deny }
+        };
         match question {
-            Question::Password { user, authzid: None, password } => match known(user) {
-                Some((_, right)) if Secret::new(right.as_bytes()) == *password => {
-                    Answer::Grant(Identity { user: user.clone() })
-                }
-                _ => Answer::Deny,
-            },
-            Question::ScramKeys { user, authzid: None } => {
+            Question::Password { user, authzid: None, password } => {
+                let right = known(user).and_then(|(_, right)| Secret::new(right.as_str()).prepared().ok());
+                grant(right.as_ref() == Some(password), user)
+            }
+            Question::ScramKeys { hash, user, authzid: None } => {
                 let iterations = NonZeroU32::new(4096).unwrap_or(NonZeroU32::MIN);
-                let keys = match known(user) {
-                    Some((_, password)) => {
-                        let password =
-                            prepare(password).map_or_else(|_| password.clone(), std::borrow::Cow::into_owned);
-                        ScramKeys::derive(&Secret::new(password), b"evaluate's salt.", iterations)
-                    }
-                    None => ScramKeys::fake(&Secret::new("evaluate"), user, iterations),
+                let password = known(user).and_then(|(_, right)| Secret::new(right.as_str()).prepared().ok());
+                let keys = match password {
+                    Some(password) => ScramKeys::derive(*hash, &password, b"evaluate's salt.", iterations),
+                    None => ScramKeys::fake(*hash, &Secret::new("evaluate"), user, iterations),
                 };
                 Answer::Keys(keys, Identity { user: user.clone() })
             }
+            Question::Token { user, token, .. } => {
+                let owner = self.0.iter().find(|(_, right)| Secret::new(right.as_str()) == *token);
+                match owner {
+                    Some((name, _)) => grant(user.as_ref().is_none_or(|user| user == name), name),
+                    None => Answer::Deny,
+                }
+            }
+            // the request has no certificates: whoever has one is whom he names, if there is such a user
+            Question::Certificate { authzid: Some(user), .. } => grant(known(user).is_some(), user),
             _ => Answer::Deny,
         }
     }
 }
 
-/// The server's side of one exchange, as if over TLS.
+/// The server's side of one exchange over TLS. With `channel_binding_base64` the -PLUS mechanisms are there, and it is the
+/// data of either type of binding.
 pub(crate) fn sasl(request: &Request) -> Result<Value, Error> {
     let users = Users::of(request)?;
     let nonce = request.optional_text("nonce")?.unwrap_or("evaluatenonce");
     let name = request.text("mechanism")?;
-    let tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
-    let Some(mut mechanism) = gatepost_sasl::mechanism(name, &Policy::default(), Some(&tls), nonce) else {
-        return Ok(
-            json!({"challenges": [], "result": "unsupported", "error": format!("mechanism {name} is not built")}),
-        );
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    tls.client_certificate = Some(Vec::new());
+    if let Some(binding) = request.optional_text("channel_binding_base64")? {
+        let binding = base64::decode(binding).map_err(|error| Error::value("channel_binding_base64", error))?;
+        (tls.exporter, tls.server_end_point) = (Some(binding.clone()), Some(binding));
+    }
+    let Some(mut mechanism) = gatepost_sasl::mechanism(name, &Policy::of(Name::ALL), Some(&tls), nonce) else {
+        let error = match name.parse::<Name>() {
+            Ok(_) => "this mechanism needs a channel binding".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        return Ok(json!({"challenges": [], "result": "unsupported", "error": error}));
     };
     let mut challenges: Vec<String> = Vec::new();
     for message in request.texts("exchange")?.ok_or(Error::Missing("exchange"))? {
         let Ok(message) = base64::decode(&message) else {
             return Ok(json!({"challenges": challenges, "result": "malformed", "error": "not base64"}));
         };
-        let mut turn = mechanism.step(Input::Response(&message));
-        if let Turn::Ask(question) = turn {
-            turn = mechanism.step(Input::Answer(users.answer(&question)));
-        }
-        match turn {
+        match step(mechanism.as_mut(), &users, &message) {
             Turn::Challenge(challenge) => challenges.push(base64::encode(challenge)),
             Turn::Ask(_) => return Ok(json!({"challenges": challenges, "result": "fail"})),
             Turn::Done(Ok(identity)) => {
@@ -75,9 +87,19 @@ pub(crate) fn sasl(request: &Request) -> Result<Value, Error> {
             }
         }
     }
-    // SCRAM itself ends with the server's signature; that the client acknowledges it is the profile's (RFC 4954 §4)
-    match mechanism.step(Input::Response(b"")) {
+    // SCRAM ends with the server's signature, OAuth with its refusal; that the client acknowledges them is the profile's
+    match step(mechanism.as_mut(), &users, b"") {
         Turn::Done(Ok(identity)) => Ok(json!({"challenges": challenges, "result": "pass", "identity": identity.user})),
+        Turn::Done(Err(Rejection::Denied)) if !challenges.is_empty() => {
+            Ok(json!({"challenges": challenges, "result": "fail"}))
+        }
         _ => Ok(json!({"challenges": challenges, "result": "incomplete"})),
+    }
+}
+
+fn step(mechanism: &mut dyn Mechanism, users: &Users, message: &[u8]) -> Turn {
+    match mechanism.step(Input::Response(message)) {
+        Turn::Ask(question) => mechanism.step(Input::Answer(users.answer(&question))),
+        turn => turn,
     }
 }

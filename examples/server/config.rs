@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost::{Directory, Network, Policy, ServerLimits, Service};
+use gatepost_sasl::Policy as SaslPolicy;
 use gatepost_syntax::Domain;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) users: PathBuf,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
+    pub(crate) client_authorities: PathBuf,
+    pub(crate) mechanisms: Vec<String>,
     pub(crate) selector: String,
     pub(crate) policy: PolicyWord,
     pub(crate) trusted_sealers: Vec<String>,
@@ -200,6 +203,8 @@ impl Default for Config {
             users: PathBuf::new(),
             certificate: PathBuf::new(),
             key: PathBuf::new(),
+            client_authorities: PathBuf::new(),
+            mechanisms: SaslPolicy::default().mechanisms.iter().map(ToString::to_string).collect(),
             selector: "s1".into(),
             policy: PolicyWord::default(),
             trusted_sealers: Vec::new(),
@@ -263,6 +268,12 @@ impl Config {
 
     pub(crate) fn trusted_sealers(&self) -> Result<Vec<Domain>, Failure> {
         self.trusted_sealers.iter().map(|name| domain("trusted_sealers", name)).collect()
+    }
+
+    /// The log-ins that are allowed.
+    pub(crate) fn sasl(&self) -> Result<SaslPolicy, Failure> {
+        let name = |text: &String| text.parse().map_err(|error| Failure::at(format!("mechanisms: {text:?}"), error));
+        Ok(SaslPolicy::of(self.mechanisms.iter().map(name).collect::<Result<Vec<_>, _>>()?))
     }
 
     /// Who gets mail beside users, and where.

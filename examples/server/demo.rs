@@ -97,7 +97,8 @@ fn users(config: &Config, secret: Secret) -> Result<MadeUsers, Failure> {
         for name in ["alice", "bob"] {
             let mailbox = Mailbox::new(name, config.domain()?).map_err(|error| Failure::at("domain", error))?;
             let password: String = base64::encode(random::<12>()?).replace(['+', '/'], "x");
-            users.add(&mailbox, &Secret::new(password.as_bytes()), &random::<16>()?);
+            let added = users.add(&mailbox, &Secret::new(password.as_bytes()), &random::<16>()?);
+            added.map_err(|error| Failure::at(&mailbox, error))?;
             text += &format!("{mailbox} {password}\n");
         }
         write_private(&path, users.to_text().as_bytes())?;

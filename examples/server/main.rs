@@ -69,11 +69,15 @@ fn reload(handle: &Handle, flags: &Flags, running: &Config) {
 
 fn server(config: &Config, demo: Demo, store: Arc<dyn MailStore>) -> Result<Server, Failure> {
     let directory = demo.directory(config)?;
-    let certificate = tls::from_pem(&demo.certificate, &demo.certificate_key);
+    let mut certificate = tls::from_pem(&demo.certificate, &demo.certificate_key);
+    if !config.client_authorities.as_os_str().is_empty() {
+        certificate = certificate.and_then(|tls| tls.client_authorities(&config.client_authorities));
+    }
     let mut server = Server::new(config.hostname()?)
         .resolver(resolver(config, &demo)?)
         .tls(certificate.map_err(|error| Failure::at("certificate", error))?)
         .users(demo.users)
+        .sasl(config.sasl()?)
         .directory(directory)
         .store(store)
         .spool(config.data.join("spool"))

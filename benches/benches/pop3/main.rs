@@ -120,7 +120,7 @@ async fn ours(folder: &Path, message: &[u8], (certificate, key): &(PathBuf, Path
         std::fs::write(folder.join(name), message).unwrap();
     }
     let users = Users::new(Secret::new("a bench's secret"));
-    users.add(&Mailbox::parse(user).unwrap(), &Secret::new(password), b"sixteen octets..");
+    users.add(&Mailbox::parse(user).unwrap(), &Secret::new(password), b"sixteen octets..").unwrap();
     let mut sasl = Policy::default();
     sasl.plaintext_without_tls = true; // two cases are in clear
     let server = Server::new("mx.example.test".parse().unwrap())

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use gatepost_dkim::PrivateKey;
 use gatepost_results::{strip, trace};
+use gatepost_sasl::{Answer, Authenticator, Policy, Question};
 use gatepost_smtp::Reply;
 use gatepost_smtp::server::Server as Smtp;
 use gatepost_syntax::{Domain, ForwardPath, HeaderBlock, Mailbox, ReversePath};
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) outbound: Option<Arc<Engine>>,
     /// Where bundles are kept, if they are.
     pub(crate) bundles: Option<PathBuf>,
+    pub(crate) sasl: Policy,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) pop3: gatepost_pop3::server::Config,
     pub(crate) logins: crate::pop::Logins,
 }
@@ -67,6 +70,14 @@ impl Shared {
     /// Whether mail for the domain ends here.
     pub(crate) fn is_local(&self, domain: &Domain) -> bool {
         self.directory.is_local(&self.users, domain)
+    }
+
+    /// Asks the users' store, or who is asked in its place.
+    pub(crate) async fn answer(&self, question: &Question) -> Answer {
+        match &self.authenticator {
+            Some(other) => other.answer(question).await,
+            None => self.users.answer(question).await,
+        }
     }
 
     /// Counts what came of a message.

@@ -197,7 +197,7 @@ mod tests {
     fn users() -> Users {
         let users = Users::new(Secret::new("a test secret"));
         for name in ["ann@a.test", "bob@a.test", "b+b@a.test"] {
-            users.add(&Mailbox::parse(name).unwrap(), &Secret::new("pencil"), b"sixteen octets..");
+            users.add(&Mailbox::parse(name).unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
         }
         users
     }

@@ -169,6 +169,7 @@ fn smtp(shared: &Shared, profile: Profile, nonce: &str) -> Smtp {
     let mut config = SmtpConfig::new(shared.hostname.clone(), profile);
     config.limits.message = shared.limits.message;
     config.extensions.dsn = profile == Profile::Submission && shared.outbound.is_some();
+    config.sasl = shared.sasl.clone();
     Smtp::new(config, nonce)
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gatepost_sasl::{Answer, Authenticator, Question};
+use gatepost_sasl::{Answer, Question};
 
 use crate::delivery::Shared;
 use crate::gate::Pass;
@@ -30,7 +30,7 @@ impl LogIn {
     pub(crate) async fn answer(&mut self, question: &Question, failures: u32) -> Answer {
         self.count(failures);
         let (Question::Password { user, .. } | Question::ScramKeys { user, .. }) = question else {
-            return self.shared.users.answer(question).await;
+            return self.shared.answer(question).await;
         };
         self.named = Some(user.clone());
         if !self.shared.gate.may_log_in(self.peer, user) {
@@ -39,7 +39,7 @@ impl LogIn {
             tracing::warn!(peer = %self.peer, user = %gatepost_syntax::escape(user), "has to wait after failed log-ins");
             return Answer::Unavailable;
         }
-        self.shared.users.answer(question).await
+        self.shared.answer(question).await
     }
 
     /// Counts failures that the endpoint had since the last call: wrong proofs, cancelled and malformed exchanges.

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use gatepost_dkim::PrivateKey;
 use gatepost_dns::Resolver;
 use gatepost_pop3::server::Config as Pop3Config;
+use gatepost_sasl::{Authenticator, Policy as SaslPolicy};
 use gatepost_syntax::Domain;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -81,6 +82,8 @@ pub struct Server {
     resolver: Option<Arc<dyn Resolver>>,
     tls: Option<Tls>,
     users: Option<Users>,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    sasl: SaslPolicy,
     store: Option<Arc<dyn MailStore>>,
     spool: PathBuf,
     policy: Policy,
@@ -111,6 +114,8 @@ impl Server {
             resolver: None,
             tls: None,
             users: None,
+            authenticator: None,
+            sasl: SaslPolicy::default(),
             store: None,
             spool: std::env::temp_dir(),
             policy: Policy::default(),
@@ -146,6 +151,21 @@ impl Server {
     #[must_use]
     pub fn users(mut self, users: Users) -> Self {
         self.users = Some(users);
+        self
+    }
+
+    /// Who is asked in the place of the users' file who may log in: a directory, or whoever knows access tokens.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// By which mechanisms users may log in.
+    #[must_use]
+    pub fn sasl(mut self, policy: SaslPolicy) -> Self {
+        self.pop3.sasl = policy.clone();
+        self.sasl = policy;
         self
     }
 
@@ -349,6 +369,8 @@ impl Server {
             gate,
             metrics,
             outbound,
+            sasl: self.sasl.clone(),
+            authenticator: self.authenticator.clone(),
             pop3: Pop3Config { stls: true, ..self.pop3.clone() },
             logins: Logins::default(),
         };

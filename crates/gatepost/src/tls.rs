@@ -1,6 +1,7 @@
 //! TLS: the one file that names rustls, with the client's side below it.
 
 pub(crate) mod client;
+mod end_point;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gatepost_wire::{TlsInfo, TlsVersion};
-use rustls::{ConnectionCommon, ServerConfig};
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ConnectionCommon, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -19,15 +23,15 @@ pub(crate) use tokio_rustls::TlsStream;
 /// A certificate with its key, for TLS 1.2 and 1.3. Clones share it; [`Tls::reload`] changes it for new connections.
 #[derive(Clone)]
 pub struct Tls {
-    config: Arc<ArcSwap<ServerConfig>>,
-    files: Arc<(PathBuf, PathBuf)>,
+    loaded: Arc<ArcSwap<Loaded>>,
+    files: Arc<Files>,
     /// What is to be spoken within it (RFC 7301); a client that wants something else is refused.
     alpn: Option<&'static str>,
 }
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls").field("certificate", &self.files.0).finish_non_exhaustive()
+        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
@@ -53,33 +57,77 @@ pub enum TlsError {
     },
 }
 
-/// Reads a certificate chain and its key from PEM files.
-pub fn from_pem(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Tls, TlsError> {
-    let files = (certificate.into(), key.into());
-    let config = load(&files.0, &files.1)?;
-    Ok(Tls { config: Arc::new(ArcSwap::from_pointee(config)), files: Arc::new(files), alpn: None })
+/// Where the PEM is.
+#[derive(Debug)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    client_authorities: Option<PathBuf>,
 }
 
-fn load(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
-    let pem = |path: &Path, error: rustls_pki_types::pem::Error| TlsError::Pem {
-        path: path.display().to_string(),
-        error: io::Error::other(error),
-    };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| pem(certificate, error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, error))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
-        .map_err(|error| TlsError::Unusable { path: certificate.display().to_string(), error: io::Error::other(error) })
+/// What was read.
+struct Loaded {
+    config: Arc<ServerConfig>,
+    end_point: Option<Vec<u8>>,
+}
+
+/// Reads a certificate chain and its key from PEM files.
+pub fn from_pem(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Tls, TlsError> {
+    let files = Files { certificate: certificate.into(), key: key.into(), client_authorities: None };
+    Ok(Tls { loaded: Arc::new(ArcSwap::from_pointee(files.load()?)), files: Arc::new(files), alpn: None })
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    certificates.map_err(|error| TlsError::Pem { path: path.display().to_string(), error: io::Error::other(error) })
+}
+
+fn unusable(place: impl std::fmt::Display, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TlsError {
+    TlsError::Unusable { path: place.to_string(), error: io::Error::other(error) }
+}
+
+impl Files {
+    fn load(&self) -> Result<Loaded, TlsError> {
+        let wrong = |error| unusable(self.certificate.display(), error);
+        let chain = certificates(&self.certificate)?;
+        let private = PrivateKeyDer::from_pem_file(&self.key)
+            .map_err(|error| TlsError::Pem { path: self.key.display().to_string(), error: io::Error::other(error) })?;
+        let end_point = chain.first().and_then(|leaf| end_point::of(leaf));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(wrong)?;
+        let builder = match &self.client_authorities {
+            None => builder.with_no_client_auth(),
+            Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
+        };
+        let config = Arc::new(builder.with_single_cert(chain, private).map_err(wrong)?);
+        Ok(Loaded { config, end_point })
+    }
+}
+
+/// Clients may show a certificate; if they do it has to be of these authorities.
+fn client_verifier(path: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| unusable(path.display(), error))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).allow_unauthenticated();
+    builder.build().map_err(|error| unusable(path.display(), error))
 }
 
 impl Tls {
+    /// Asks clients for a certificate of the authorities in a PEM file. Those that show one can log in with EXTERNAL, if the
+    /// users' file has its fingerprint; those that show none are served as before.
+    pub fn client_authorities(self, path: impl Into<PathBuf>) -> Result<Self, TlsError> {
+        let Files { certificate, key, .. } = &*self.files;
+        let files = Files { certificate: certificate.clone(), key: key.clone(), client_authorities: Some(path.into()) };
+        Ok(Tls { loaded: Arc::new(ArcSwap::from_pointee(files.load()?)), files: Arc::new(files), alpn: self.alpn })
+    }
+
     /// Reads the files again, for connections to come; when they can not be used all stays as it was.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.config.store(Arc::new(load(&self.files.0, &self.files.1)?));
+        self.loaded.store(Arc::new(self.files.load()?));
         Ok(())
     }
 
@@ -91,12 +139,16 @@ impl Tls {
 
     /// The server's side of a handshake.
     pub(crate) async fn accept(&self, tcp: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsInfo)> {
-        let mut config = self.config.load_full();
+        let loaded = self.loaded.load_full();
+        let mut config = Arc::clone(&loaded.config);
         if let Some(protocol) = self.alpn {
             Arc::make_mut(&mut config).alpn_protocols = vec![protocol.as_bytes().to_vec()];
         }
         let stream = TlsAcceptor::from(config).accept(tcp).await?;
-        let info = info(stream.get_ref().1);
+        let mut info = info(stream.get_ref().1);
+        info.server_end_point.clone_from(&loaded.end_point);
+        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        info.client_certificate = shown.map(|certificate| certificate.to_vec());
         Ok((stream.into(), info))
     }
 }
@@ -109,7 +161,10 @@ fn info<Data>(connection: &ConnectionCommon<Data>) -> TlsInfo {
     };
     let cipher = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
     let mut info = TlsInfo::new(version, &cipher);
-    info.exporter = connection.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
+    // in TLS 1.2 only with the extended master secret (RFC 9266 §3), and rustls does not tell
+    if version == TlsVersion::Tls13 {
+        info.exporter = connection.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
+    }
     info
 }
 

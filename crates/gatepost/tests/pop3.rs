@@ -21,7 +21,7 @@ async fn start(folder: &Path, config: Config) -> Handle {
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let users = Users::new(Secret::new("a test secret"));
-    users.add(&Mailbox::parse(BOB).unwrap(), &Secret::new("pencil"), b"sixteen octets..");
+    users.add(&Mailbox::parse(BOB).unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse("").unwrap());
     let server = server.store(Maildir::open(folder.join("mail")).unwrap()).users(users).pop3_config(config);
     let server = server.tls(tls::from_pem(certificate, key).unwrap()).spool(folder);

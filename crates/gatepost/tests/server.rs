@@ -20,7 +20,7 @@ async fn start(policy: Policy, store: Memory, folder: &std::path::Path) -> Handl
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let users = Users::new(Secret::new("a test secret"));
-    users.add(&Mailbox::parse("bob@example.test").unwrap(), &Secret::new("pencil"), b"sixteen octets..");
+    users.add(&Mailbox::parse("bob@example.test").unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse(ZONE).unwrap()).store(store);
     let server = server.tls(tls::from_pem(certificate, key).unwrap()).users(users).policy(policy).spool(folder);
     server.listen(Service::Mx, "127.0.0.1:0").unwrap().start().await.unwrap()

@@ -41,7 +41,12 @@ fn session(how: How, password: &str, messages: &Arc<[Vec<u8>]>, chunk: usize) ->
     let mut client = client(true);
     let (mut to_client, mut to_server): (Vec<u8>, Vec<u8>) = (Vec::new(), Vec::new());
     let (mut heard, mut deleted, mut given, mut begun) = (Vec::new(), None, 0, false);
-    let keys = ScramKeys::derive(&Secret::new("pen cil"), b"sixteen octets..", 4096.try_into().unwrap());
+    let keys = ScramKeys::derive(
+        gatepost_sasl::ScramHash::Sha256,
+        &Secret::new("pen cil"),
+        b"sixteen octets..",
+        4096.try_into().unwrap(),
+    );
     for _ in 0..1_000_000 {
         match server.poll() {
             Step::Write(octets) => to_client.extend_from_slice(&octets),

@@ -1,35 +1,86 @@
-//! LOGIN (draft-murchison-sasl-login): two prompts. Obsolete, and still what some clients know.
+//! LOGIN (draft-murchison-sasl-login): two prompts. Obsolete, and still what some programs know.
 
+use crate::client::{ClientError, ClientMechanism};
+use crate::name::Name;
 use crate::plain::verdict;
 use crate::prepare::prepare_octets;
 use crate::seam::{Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
 
-/// The server's side.
+/// The server's side. An initial response is the user's name.
 #[derive(Debug, Default)]
-pub(crate) struct Login {
-    user: Option<String>,
+pub(crate) enum Login {
+    #[default]
+    User,
+    Password(String),
+    Asked,
 }
 
 impl Mechanism for Login {
     fn name(&self) -> &'static str {
-        "LOGIN"
+        Name::Login.as_str()
     }
 
     fn step(&mut self, input: Input<'_>) -> Turn {
-        match input {
-            Input::Start => Turn::Challenge(b"Username:".to_vec()),
-            Input::Answer(answer) => verdict(answer),
-            Input::Response(message) => match (prepare_octets(message), self.user.take()) {
-                (Some(user), None) => {
-                    self.user = Some(user);
+        match (std::mem::replace(self, Login::Asked), input) {
+            (Login::User, Input::Start) => {
+                *self = Login::User;
+                Turn::Challenge(b"Username:".to_vec())
+            }
+            (Login::User, Input::Response(message)) => match prepare_octets(message) {
+                Some(user) => {
+                    *self = Login::Password(user);
                     Turn::Challenge(b"Password:".to_vec())
                 }
-                (Some(password), Some(user)) => {
+                None => Turn::Done(Err(Rejection::Malformed)),
+            },
+            (Login::Password(user), Input::Response(message)) => match prepare_octets(message) {
+                Some(password) => {
                     Turn::Ask(Question::Password { user, authzid: None, password: Secret::new(password) })
                 }
-                (None, _) => Turn::Done(Err(Rejection::Malformed)),
+                None => Turn::Done(Err(Rejection::Malformed)),
             },
+            (Login::Asked, Input::Answer(answer)) => verdict(answer),
+            _ => Turn::Done(Err(Rejection::Malformed)),
         }
+    }
+}
+
+/// The client's side: whatever the prompts say, the first one is for the name. Use it over verified TLS only.
+#[derive(Debug)]
+pub struct LoginClient {
+    user: Option<String>,
+    password: Option<Secret>,
+}
+
+impl LoginClient {
+    /// With credentials.
+    pub fn new(user: &str, password: Secret) -> Self {
+        LoginClient { user: Some(user.to_owned()), password: Some(password) }
+    }
+}
+
+impl ClientMechanism for LoginClient {
+    fn name(&self) -> &'static str {
+        Name::Login.as_str()
+    }
+
+    fn first(&mut self) -> Option<Vec<u8>> {
+        None // servers differ in what an initial response is
+    }
+
+    fn step(&mut self, _challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+        match (self.user.take(), self.password.take()) {
+            (Some(user), password) => {
+                self.password = password;
+                Ok(user.into_bytes())
+            }
+            (None, Some(password)) => Ok(password.expose().to_vec()),
+            (None, None) => Err(ClientError::Malformed),
+        }
+    }
+
+    fn may_succeed(&self) -> bool {
+        self.password.is_none()
     }
 }

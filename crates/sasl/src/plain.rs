@@ -1,28 +1,36 @@
 //! PLAIN (RFC 4616): `[authzid] NUL authcid NUL passwd`.
 
 use crate::client::{ClientError, ClientMechanism};
+use crate::name::Name;
 use crate::prepare::prepare_octets;
 use crate::seam::{Answer, Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
 
-/// The server's side.
-#[derive(Debug)]
-pub(crate) struct Plain;
+/// The server's side; whether the one message has come.
+#[derive(Debug, Default)]
+pub(crate) struct Plain {
+    asked: bool,
+}
 
 impl Mechanism for Plain {
     fn name(&self) -> &'static str {
-        "PLAIN"
+        Name::Plain.as_str()
     }
 
     fn step(&mut self, input: Input<'_>) -> Turn {
-        match input {
-            Input::Start => Turn::Challenge(Vec::new()),
-            Input::Response(message) => parse(message).map_or(Turn::Done(Err(Rejection::Malformed)), Turn::Ask),
-            Input::Answer(answer) => verdict(answer),
+        match (input, self.asked) {
+            (Input::Start, false) => Turn::Challenge(Vec::new()),
+            (Input::Response(message), false) => {
+                self.asked = true;
+                parse(message).map_or(Turn::Done(Err(Rejection::Malformed)), Turn::Ask)
+            }
+            (Input::Answer(answer), true) => verdict(answer),
+            _ => Turn::Done(Err(Rejection::Malformed)),
         }
     }
 }
 
+/// Exactly two NULs, each part at most 255 octets of UTF-8, no empty name and no empty password.
 fn parse(message: &[u8]) -> Option<Question> {
     let parts: Vec<&[u8]> = message.splitn(4, |octet| *octet == 0).collect();
     let [authzid, user, password] = parts.as_slice() else {
@@ -34,18 +42,19 @@ fn parse(message: &[u8]) -> Option<Question> {
     Some(Question::Password { authzid: authzid.filter(|authzid| *authzid != user), user, password })
 }
 
-/// What an answer to a password question means.
+/// What an answer to a yes-or-no question means.
 pub(crate) fn verdict(answer: Answer) -> Turn {
     Turn::Done(match answer {
         Answer::Grant(identity) => Ok(identity),
         Answer::Unavailable => Err(Rejection::Unavailable),
-        Answer::Deny | Answer::Keys(..) => Err(Rejection::Denied),
+        Answer::Deny | Answer::Keys(..) | Answer::RefuseToken(_) => Err(Rejection::Denied),
     })
 }
 
 /// The client's side. Use it over verified TLS only.
 #[derive(Debug)]
 pub struct PlainClient {
+    authzid: Option<String>,
     user: String,
     password: Secret,
 }
@@ -53,17 +62,25 @@ pub struct PlainClient {
 impl PlainClient {
     /// With credentials; NULs in them make the exchange fail at the server.
     pub fn new(user: &str, password: Secret) -> Self {
-        PlainClient { user: user.to_owned(), password }
+        PlainClient { authzid: None, user: user.to_owned(), password }
+    }
+
+    /// To act as somebody else.
+    #[must_use]
+    pub fn authzid(mut self, authzid: Option<String>) -> Self {
+        self.authzid = authzid;
+        self
     }
 }
 
 impl ClientMechanism for PlainClient {
     fn name(&self) -> &'static str {
-        "PLAIN"
+        Name::Plain.as_str()
     }
 
     fn first(&mut self) -> Option<Vec<u8>> {
-        Some([b"\0", self.user.as_bytes(), b"\0", self.password.expose()].concat())
+        let authzid = self.authzid.as_deref().unwrap_or_default();
+        Some([authzid.as_bytes(), b"\0", self.user.as_bytes(), b"\0", self.password.expose()].concat())
     }
 
     fn step(&mut self, _challenge: &[u8]) -> Result<Vec<u8>, ClientError> {

@@ -5,6 +5,8 @@ use std::pin::Pin;
 
 use thiserror::Error;
 
+use crate::crypto::ScramHash;
+use crate::oauth::TokenRefusal;
 use crate::scram::ScramKeys;
 use crate::secret::Secret;
 
@@ -31,9 +33,30 @@ pub enum Question {
     /// The user's SCRAM keys. Answered by [`Answer::Keys`]; for an unknown user with [`ScramKeys::fake`] ones, so that
     /// nobody learns that there is none.
     ScramKeys {
+        /// For which hash.
+        hash: ScramHash,
         /// The authentication identity, prepared.
         user: String,
-        /// Whom the user wants to act as, unless it is himself.
+        /// Whom the user wants to act as, unless it is himself. Grant it only if that is allowed.
+        authzid: Option<String>,
+    },
+    /// Whose access token is this, and is it good for mail (RFC 6750)? Answered by [`Answer::Grant`],
+    /// [`Answer::RefuseToken`] or [`Answer::Deny`].
+    Token {
+        /// Whom the user wants to act as, if he says so; grant it only if the token is his, or that is allowed.
+        user: Option<String>,
+        /// The token as it came.
+        token: Secret,
+        /// Which host the client says it meant. If it is told, it has to be this one (RFC 7628 §3.2).
+        host: Option<String>,
+        /// Which port.
+        port: Option<u16>,
+    },
+    /// Whose certificate is this? TLS has verified it. Answered by [`Answer::Grant`] or [`Answer::Deny`].
+    Certificate {
+        /// In DER.
+        certificate: Vec<u8>,
+        /// Whom the user wants to act as, if he says so. Grant it only if it is himself, or that is allowed.
         authzid: Option<String>,
     },
 }
@@ -48,6 +71,8 @@ pub enum Answer {
     Deny,
     /// The store can not be asked now.
     Unavailable,
+    /// No, and this is what is wrong with the token.
+    RefuseToken(TokenRefusal),
     /// The keys, and who it is if the proof fits.
     Keys(ScramKeys, Identity),
 }
@@ -107,6 +132,10 @@ pub enum Rejection {
     /// A message does not follow the mechanism's grammar.
     #[error("malformed response")]
     Malformed,
+    /// The client is not bound to this channel, or was told that it could not be: somebody is in between, or the client knows
+    /// only other types of channel binding (RFC 5802 §6).
+    #[error("channel binding failed")]
+    ChannelBinding,
     /// Wrong credentials, an unknown user, an identity that may not be acted as: no difference is told.
     #[error("authentication failed")]
     Denied,

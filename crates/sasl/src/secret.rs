@@ -3,6 +3,8 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use crate::prepare::{PrepareError, prepare};
+
 /// A password or a key: wiped when dropped, never shown, compared in constant time.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
@@ -13,9 +15,23 @@ impl Secret {
         Secret(octets.into())
     }
 
+    /// A password as it is to be compared and derived from: prepared by [`prepare`], if it is UTF-8.
+    pub fn prepared(&self) -> Result<Secret, PrepareError> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => Ok(Secret::new(prepare(text)?.as_bytes())),
+            Err(_) => Ok(self.clone()),
+        }
+    }
+
     /// The octets; do not log them.
     pub fn expose(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Secret::new(text)
     }
 }
 

@@ -18,7 +18,7 @@ mod transaction;
 
 use std::collections::VecDeque;
 
-use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism};
+use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, choose};
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
 
 use content::Chunks;
@@ -32,7 +32,7 @@ pub use response::{Capabilities, Counts, Response};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The server can do this; say what to do with [`Client::start_tls`], [`Client::authenticate`], [`Client::send`] or
+    /// The server can do this; say what to do with [`Client::start_tls`], [`Client::log_in`], [`Client::send`] or
     /// [`Client::quit`].
     Ready(Capabilities),
     /// The server accepted the credentials.
@@ -88,7 +88,7 @@ pub struct Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
-            .field("tls", &self.tls)
+            .field("tls", &self.tls.is_some())
             .field("capabilities", &self.capabilities)
             .finish_non_exhaustive()
     }
@@ -132,17 +132,38 @@ impl Client {
         self.say("STARTTLS", State::StartTls);
     }
 
-    /// Logs in. PLAIN is refused without TLS.
+    /// Logs in by the strongest mechanism that the server offers and the policy allows; [`choose`] has the rules. After a
+    /// failure nothing weaker is tried. `nonce` is fresh randomness of printable ASCII without commas.
+    pub fn log_in(&mut self, credentials: &Credentials, policy: &Policy, nonce: &str) {
+        if !self.is_ready() {
+            return;
+        }
+        let limits = gatepost_sasl::Limits::default();
+        match choose(&self.capabilities.auth, credentials, policy, self.tls.as_ref(), nonce, &limits) {
+            Ok(mechanism) => self.begin(mechanism),
+            Err(error) => self.fail(Failure::NoMechanism(error), false),
+        }
+    }
+
+    /// Logs in by this mechanism. One that shows the credentials needs TLS whose server was verified.
     pub fn authenticate(&mut self, mechanism: Box<dyn ClientMechanism>) {
         if !self.is_ready() {
             return;
         }
         let name = mechanism.name();
-        if self.tls.is_none() && (self.config.require_tls || matches!(name, "PLAIN" | "LOGIN")) {
+        let plaintext = name.parse().is_ok_and(Name::is_plaintext);
+        if plaintext && !self.tls.as_ref().is_some_and(|tls| tls.server_verified) {
             return self.fail(Failure::TlsRequired, false);
         }
         if !self.capabilities.auth.iter().any(|offered| offered == name) {
             return self.fail(Failure::MechanismNotOffered(name), false);
+        }
+        self.begin(mechanism);
+    }
+
+    fn begin(&mut self, mechanism: Box<dyn ClientMechanism>) {
+        if self.tls.is_none() && self.config.require_tls {
+            return self.fail(Failure::TlsRequired, false);
         }
         let (exchange, words) = ClientExchange::begin(mechanism, 512 - "AUTH \r\n".len()); // RFC 4954 §4
         self.say(&format!("AUTH {words}"), State::Authenticating(exchange));

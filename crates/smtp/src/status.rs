@@ -92,7 +92,7 @@ impl Failure {
             Failure::Malformed | Failure::Unasked => (Class::Transient, 5, 0),
             Failure::Injected | Failure::Authentication(_) => (Class::Transient, 7, 5),
             Failure::TlsNotOffered | Failure::TlsRequired => (Class::Transient, 7, 4),
-            Failure::MechanismNotOffered(_) => (Class::Transient, 7, 4),
+            Failure::MechanismNotOffered(_) | Failure::NoMechanism(_) => (Class::Transient, 7, 4),
             Failure::RequireTlsNotOffered => (Class::Permanent, 7, 30), // RFC 8689 §4.2.2
             Failure::EightBitNotOffered | Failure::BinaryNotOffered => (Class::Permanent, 6, 3),
             Failure::Utf8NotOffered => (Class::Permanent, 6, 7), // RFC 6531 §4

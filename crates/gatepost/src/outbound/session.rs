@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use gatepost_sasl::{ClientMechanism, Secret};
+use gatepost_sasl::{Credentials, Policy, Secret};
 use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Response};
 use gatepost_smtp::{Body, Class, Status};
 use gatepost_syntax::ForwardPath;
@@ -114,8 +114,10 @@ impl Session {
         }
         self.tls = Tls::Unwanted;
         match self.login.take() {
-            Some(login) => match mechanism(&login, can) {
-                Some(mechanism) => smtp.authenticate(mechanism),
+            Some(login) => match crate::random::nonce() {
+                Some(nonce) => {
+                    smtp.log_in(&Credentials::password(&login.user, login.password), &Policy::client(), &nonce)
+                }
                 None => {
                     self.fail(Failure::MechanismNotOffered("SCRAM-SHA-256"));
                     smtp.quit();
@@ -226,20 +228,6 @@ fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
     let body = if entry.eight_bit { Body::EightBitMime } else { Body::SevenBit };
     (envelope.mail.size, envelope.mail.body, envelope.mail.utf8) = (Some(entry.size), body, entry.utf8);
     envelope
-}
-
-/// SCRAM where it is offered: the password is not told then.
-fn mechanism(login: &Login, can: &Capabilities) -> Option<Box<dyn ClientMechanism>> {
-    let offered = |name: &str| can.auth.iter().any(|mechanism| mechanism == name);
-    let (user, password) = (login.user.as_str(), &login.password);
-    if offered("SCRAM-SHA-256") {
-        let nonce = crate::random::nonce()?;
-        return Some(Box::new(gatepost_sasl::ScramClient::new(user, password, &nonce, Default::default())));
-    }
-    offered("PLAIN").then(|| {
-        let plain: Box<dyn ClientMechanism> = Box::new(gatepost_sasl::PlainClient::new(user, password.clone()));
-        plain
-    })
 }
 
 /// A session as the driver sees it.

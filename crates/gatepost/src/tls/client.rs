@@ -8,12 +8,11 @@ use gatepost_wire::TlsInfo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::{TlsError, TlsStream, info};
+use super::{TlsError, TlsStream, certificates, end_point, info, unusable};
 
 /// Whom a client believes, for TLS 1.2 and 1.3. Cheap to clone.
 #[derive(Clone)]
@@ -45,10 +44,8 @@ impl ClientTls {
     /// Believes the authorities, or the very certificates, of a PEM file, and nobody else.
     pub fn with_roots(path: impl AsRef<Path>) -> Result<Self, TlsError> {
         let (path, mut roots) = (path.as_ref(), RootCertStore::empty());
-        let pem = |error| TlsError::Pem { path: path.display().to_string(), error: io::Error::other(error) };
-        for certificate in CertificateDer::pem_file_iter(path).map_err(pem)? {
-            let added = roots.add(certificate.map_err(pem)?);
-            added.map_err(|error| unusable(path.display(), error))?;
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| unusable(path.display(), error))?;
         }
         Self::verified(roots, &path.display().to_string())
     }
@@ -91,10 +88,6 @@ impl ClientTls {
     }
 }
 
-fn unusable(place: impl std::fmt::Display, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TlsError {
-    TlsError::Unusable { path: place.to_string(), error: io::Error::other(error) }
-}
-
 /// A server to shake hands with: its name, which the certificate must have, and whom to believe.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
@@ -114,6 +107,8 @@ impl Peer {
         let stream = connector.connect(self.name.clone(), tcp).await?;
         let mut info = info(stream.get_ref().1);
         info.server_verified = self.tls.verified;
+        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        info.server_end_point = shown.and_then(|certificate| end_point::of(certificate));
         Ok((stream.into(), info))
     }
 }

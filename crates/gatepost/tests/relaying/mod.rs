@@ -11,7 +11,7 @@ use gatepost::client::{self, ClientTls};
 use gatepost::store::Folder;
 use gatepost::{Handle, Memory, Relay, Server, Service, Users, tls};
 use gatepost_dns::Zone;
-use gatepost_sasl::{PlainClient, Secret};
+use gatepost_sasl::{Credentials, Policy, Secret};
 use gatepost_smtp::client::{Client, Config, Envelope, Event, Limits, Response};
 use gatepost_syntax::{ForwardPath, Mailbox, ReversePath};
 
@@ -68,7 +68,7 @@ pub fn server(place: &Place, users: &[&str], store: &Memory, zone: &str) -> Serv
     let (certificate, key) = place.certificate();
     let known = Users::new(Secret::new("a test secret"));
     for user in users {
-        known.add(&Mailbox::parse(user).unwrap(), &Secret::new("pencil"), b"sixteen octets..");
+        known.add(&Mailbox::parse(user).unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
     }
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse(zone).unwrap());
     server.tls(tls::from_pem(certificate, key).unwrap()).users(known).store(store.clone()).spool(&place.0)
@@ -99,7 +99,9 @@ pub async fn submit(handle: &Handle, to: &[&str], text: &str) -> Response {
             Event::Ready(_) => {
                 step += 1;
                 match step {
-                    1 => smtp.authenticate(Box::new(PlainClient::new("alice@example.test", Secret::new("pencil")))),
+                    1 => {
+                        smtp.log_in(&Credentials::password("alice@example.test", "pencil"), &Policy::client(), "nonce")
+                    }
                     2 => smtp.send(envelope.clone()),
                     _ => smtp.quit(),
                 }

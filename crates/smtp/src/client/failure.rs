@@ -35,6 +35,9 @@ pub enum Failure {
     /// The server does not offer the mechanism.
     #[error("the server does not offer {0}")]
     MechanismNotOffered(&'static str),
+    /// There is no mechanism to log in with.
+    #[error(transparent)]
+    NoMechanism(#[from] gatepost_sasl::ChoiceError),
     /// The exchange of AUTH failed by more than a no.
     #[error("AUTH: {0}")]
     Authentication(#[from] gatepost_sasl::ClientError),

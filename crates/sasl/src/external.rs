@@ -1,0 +1,72 @@
+//! EXTERNAL (RFC 4422 appendix A): TLS has authenticated the client by its certificate, and the message is whom to act as.
+
+use crate::client::{ClientError, ClientMechanism};
+use crate::name::Name;
+use crate::plain::verdict;
+use crate::prepare::prepare_octets;
+use crate::seam::{Input, Mechanism, Question, Rejection, Turn};
+
+/// The server's side.
+#[derive(Debug)]
+pub(crate) struct External {
+    /// In DER, until it is asked for.
+    certificate: Option<Vec<u8>>,
+}
+
+impl External {
+    pub(crate) fn new(certificate: &[u8]) -> Self {
+        External { certificate: Some(certificate.to_vec()) }
+    }
+}
+
+impl Mechanism for External {
+    fn name(&self) -> &'static str {
+        Name::External.as_str()
+    }
+
+    fn step(&mut self, input: Input<'_>) -> Turn {
+        match input {
+            Input::Start if self.certificate.is_some() => Turn::Challenge(Vec::new()),
+            Input::Response(message) => {
+                let authzid = if message.is_empty() { Some(None) } else { prepare_octets(message).map(Some) };
+                match (authzid, self.certificate.take()) {
+                    (Some(authzid), Some(certificate)) => Turn::Ask(Question::Certificate { authzid, certificate }),
+                    _ => Turn::Done(Err(Rejection::Malformed)),
+                }
+            }
+            Input::Answer(answer) if self.certificate.is_none() => verdict(answer),
+            _ => Turn::Done(Err(Rejection::Malformed)),
+        }
+    }
+}
+
+/// The client's side.
+#[derive(Debug, Default)]
+pub struct ExternalClient {
+    authzid: Option<String>,
+}
+
+impl ExternalClient {
+    /// As the certificate's owner, or to act as somebody else.
+    pub fn new(authzid: Option<String>) -> Self {
+        ExternalClient { authzid }
+    }
+}
+
+impl ClientMechanism for ExternalClient {
+    fn name(&self) -> &'static str {
+        Name::External.as_str()
+    }
+
+    fn first(&mut self) -> Option<Vec<u8>> {
+        Some(self.authzid.clone().unwrap_or_default().into_bytes())
+    }
+
+    fn step(&mut self, _challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+        Err(ClientError::Malformed)
+    }
+
+    fn may_succeed(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,257 @@
+//! A file of users, and the answers that it gives.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::crypto::ScramHash;
+use crate::prepare::prepare;
+use crate::scram::ScramKeys;
+use crate::seam::{Answer, Identity, Question};
+use crate::secret::Secret;
+use crate::verifier::{Fingerprint, Verifier, VerifierError};
+
+/// How many iterations new SCRAM keys take, unless something else is said.
+pub const ITERATIONS: NonZeroU32 = match NonZeroU32::new(10_000) {
+    Some(iterations) => iterations,
+    None => NonZeroU32::MIN,
+};
+
+/// Users with what is kept of them. As text: `name:verifier` a line, a line for each of a user's verifiers; empty lines and
+/// those that begin with `#` are comments, and stay. Names are compared without ASCII case.
+///
+/// It answers every [`Question`] but [`Question::Token`], to users that exist as to those that do not: with SCRAM keys that
+/// look like all the others, and after the same work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFile {
+    lines: Vec<Row>,
+    /// The rows of each user, by the name in lower case.
+    index: BTreeMap<String, Vec<usize>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Row {
+    Comment(String),
+    Entry(String, Verifier),
+}
+
+/// Why a file can not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {problem}")]
+pub struct UserFileError {
+    /// Which line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: UserProblem,
+}
+
+/// What is wrong with a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UserProblem {
+    /// A name that nobody can log in with: empty, too long, with control characters, or not as [`prepare`] leaves it.
+    #[error("no name of a user: it is empty, begins with `#`, has over 255 octets or characters that no name may have")]
+    Name,
+    /// What stands behind the name.
+    #[error(transparent)]
+    Verifier(#[from] VerifierError),
+    /// The same kind of verifier twice.
+    #[error("the user has this already, in another line")]
+    Repeated,
+}
+
+impl UserFile {
+    /// Nobody.
+    pub fn new() -> Self {
+        UserFile::default()
+    }
+
+    /// The name as it is stored.
+    pub fn name<'a>(&'a self, user: &str) -> Option<&'a str> {
+        self.entries(user).next().map(|(name, _)| name)
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.index.values().filter_map(|rows| self.entry(*rows.first()?)).map(|(name, _)| name)
+    }
+
+    /// What is kept of a user.
+    pub fn verifiers(&self, user: &str) -> impl Iterator<Item = &Verifier> {
+        self.entries(user).map(|(_, verifier)| verifier)
+    }
+
+    /// Adds a verifier; one of the same kind is replaced.
+    pub fn add(&mut self, user: &str, verifier: Verifier) -> Result<(), UserProblem> {
+        let user = self.name(user).unwrap_or(user).to_owned();
+        if !is_name(&user) {
+            return Err(UserProblem::Name);
+        }
+        let rows = self.index.get(&user.to_ascii_lowercase()).cloned().unwrap_or_default();
+        let same = rows.iter().find(|row| self.entry(**row).is_some_and(|(_, old)| old.same_kind(&verifier)));
+        match same.and_then(|row| self.lines.get_mut(*row)) {
+            Some(line) => *line = Row::Entry(user, verifier),
+            None => {
+                let at = rows.last().map_or(self.lines.len(), |row| row + 1); // beside the user's other lines
+                self.lines.insert(at, Row::Entry(user, verifier));
+                self.reindex();
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what `which` is true for; how many lines that were.
+    pub fn remove(&mut self, user: &str, which: impl Fn(&Verifier) -> bool) -> usize {
+        let before = self.lines.len();
+        self.lines.retain(
+            |row| !matches!(row, Row::Entry(name, verifier) if name.eq_ignore_ascii_case(user) && which(verifier)),
+        );
+        self.reindex();
+        before - self.lines.len()
+    }
+
+    fn reindex(&mut self) {
+        self.index.clear();
+        for (at, row) in self.lines.iter().enumerate() {
+            if let Row::Entry(name, _) = row {
+                self.index.entry(name.to_ascii_lowercase()).or_default().push(at);
+            }
+        }
+    }
+
+    fn entry(&self, row: usize) -> Option<(&str, &Verifier)> {
+        match self.lines.get(row) {
+            Some(Row::Entry(name, verifier)) => Some((name, verifier)),
+            _ => None,
+        }
+    }
+
+    fn entries(&self, user: &str) -> impl Iterator<Item = (&str, &Verifier)> {
+        let rows = self.index.get(&user.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        rows.iter().filter_map(|row| self.entry(*row))
+    }
+
+    /// Answers a question; nobody may act as somebody else. It may take as long as a password takes to hash. `secret` is 32
+    /// octets of randomness that stay the same for as long as possible: without it nobody tells who exists (RFC 5802 §5.1).
+    pub fn answer(&self, question: &Question, secret: &Secret) -> Answer {
+        let grant = |identity: Option<Identity>| identity.map_or(Answer::Deny, Answer::Grant);
+        match question {
+            Question::Password { user, authzid: None, password } => grant(self.password(user, password, secret)),
+            Question::ScramKeys { hash, user, authzid: None } => {
+                let (keys, identity) = self.scram(*hash, user, secret);
+                Answer::Keys(keys, identity)
+            }
+            Question::Certificate { certificate, authzid } => grant(self.certificate(certificate, authzid.as_deref())),
+            _ => Answer::Deny,
+        }
+    }
+
+    fn password(&self, user: &str, password: &Secret, secret: &Secret) -> Option<Identity> {
+        let best = |user: &str| {
+            let mut all: Vec<&Verifier> = self.verifiers(user).filter(|verifier| verifier.is_of_password()).collect();
+            all.sort_by_key(|verifier| !matches!(verifier, Verifier::Argon2(_)));
+            all.first().copied()
+        };
+        match (best(user), self.name(user)) {
+            (Some(verifier), Some(name)) => verifier.fits(password).then(|| Identity { user: name.to_owned() }),
+            _ => {
+                // the work that it would be for somebody who exists, and no success
+                match self.somebody(user, secret, best) {
+                    Some(verifier) => verifier.fits(password),
+                    None => ScramKeys::fake(ScramHash::Sha256, secret, user, ITERATIONS).fits(password),
+                };
+                None
+            }
+        }
+    }
+
+    fn scram(&self, hash: ScramHash, user: &str, secret: &Secret) -> (ScramKeys, Identity) {
+        let keys = |user: &str| {
+            self.verifiers(user).find_map(|verifier| match verifier {
+                Verifier::Scram(keys) if keys.hash() == hash => Some(keys),
+                _ => None,
+            })
+        };
+        if let (Some(keys), Some(name)) = (keys(user), self.name(user)) {
+            return (keys.clone(), Identity { user: name.to_owned() });
+        }
+        let lower = user.to_ascii_lowercase();
+        let fake = match self.somebody(user, secret, keys) {
+            Some(keys) => keys.fake_like(secret, &lower),
+            None => ScramKeys::fake(hash, secret, &lower, ITERATIONS),
+        };
+        (fake, Identity { user: user.to_owned() })
+    }
+
+    /// What `of` finds of a user who exists; always of the same one for a name that does not. With users whose keys cost
+    /// differently, names that do not exist are as different.
+    fn somebody<T>(&self, user: &str, secret: &Secret, of: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let draw = ScramHash::Sha256.hmac(secret, format!("somebody:{}", user.to_ascii_lowercase()).as_bytes());
+        let draw = draw.expose().iter().take(7).fold(0_usize, |sum, octet| (sum << 8) | usize::from(*octet));
+        let (before, behind) = self.lines.split_at_checked(draw.checked_rem(self.lines.len())?)?;
+        behind.iter().chain(before).find_map(|row| match row {
+            Row::Entry(name, _) => of(name),
+            Row::Comment(_) => None,
+        })
+    }
+
+    fn certificate(&self, certificate: &[u8], authzid: Option<&str>) -> Option<Identity> {
+        let fingerprint = Verifier::Certificate(Fingerprint::of(certificate));
+        let mut owners = self.lines.iter().filter_map(|row| match row {
+            Row::Entry(name, verifier) if *verifier == fingerprint => Some(name),
+            _ => None,
+        });
+        let user = match authzid {
+            None => owners.next(),
+            Some(authzid) => owners.find(|name| name.eq_ignore_ascii_case(authzid)),
+        };
+        user.map(|user| Identity { user: user.clone() })
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let possible = !name.is_empty() && name.len() <= 255 && !name.starts_with('#') && name.trim() == name;
+    possible && !name.chars().any(char::is_control) && prepare(name).is_ok_and(|prepared| prepared == name)
+}
+
+impl fmt::Display for UserFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|row| match row {
+            Row::Comment(text) => writeln!(f, "{text}"),
+            Row::Entry(name, verifier) => writeln!(f, "{name}:{verifier}"),
+        })
+    }
+}
+
+impl FromStr for UserFile {
+    type Err = UserFileError;
+    fn from_str(text: &str) -> Result<Self, UserFileError> {
+        let mut file = UserFile::new();
+        for (index, text) in text.lines().enumerate() {
+            let row = row(text).and_then(|row| match &row {
+                Row::Entry(name, verifier) if file.verifiers(name).any(|old| old.same_kind(verifier)) => {
+                    Err(UserProblem::Repeated)
+                }
+                _ => Ok(row),
+            });
+            let row = row.map_err(|problem| UserFileError { line: index + 1, problem })?;
+            if let Row::Entry(name, _) = &row {
+                file.index.entry(name.to_ascii_lowercase()).or_default().push(index);
+            }
+            file.lines.push(row);
+        }
+        Ok(file)
+    }
+}
+
+fn row(text: &str) -> Result<Row, UserProblem> {
+    if text.trim().is_empty() || text.starts_with('#') {
+        return Ok(Row::Comment(text.to_owned()));
+    }
+    let (name, verifier) = Verifier::split(text).ok_or(VerifierError::Kind)?;
+    let verifier = verifier.parse()?;
+    if is_name(name) { Ok(Row::Entry(name.to_owned(), verifier)) } else { Err(UserProblem::Name) }
+}
