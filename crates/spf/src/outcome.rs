@@ -199,6 +199,17 @@ impl Outcome {
         }
     }
 
+    /// The reply and enhanced status code of a receiver that refuses because of this result, where it may
+    /// (RFC 7208 §8.4, §8.6, §8.7 with the codes of RFC 7372 §3.2).
+    pub fn refusal(&self) -> Option<(u16, &'static str)> {
+        match self.verdict {
+            Verdict::Fail => Some((550, "5.7.23")),
+            Verdict::PermError(_) => Some((550, "5.7.24")),
+            Verdict::TempError(_) => Some((451, "4.7.24")),
+            Verdict::None | Verdict::Neutral | Verdict::Pass | Verdict::SoftFail => None,
+        }
+    }
+
     /// How many leading bits of the client's address the term looked at by which it passed, in an included record, too:
     /// 0 for `+all`, 32 for one IPv4 address; none where a name decided. A record that lets large networks pass lets
     /// strangers pass; a receiver may give such a pass less weight, say below 9 bits.

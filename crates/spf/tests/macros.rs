@@ -137,6 +137,8 @@ fn explanations_are_left_out_when_something_is_wrong() {
     let of_mechanism = "a.b.example TXT \"v=spf1 exp=why.example include:c.example -ip4:192.0.2.3\"\nwhy.example TXT \"outer\"\n\
                         c.example TXT \"v=spf1 -all exp=inner.example\"\ninner.example TXT \"inner\"";
     assert_eq!(outcome(of_mechanism, "192.0.2.3", "ann@a.b.example").explanation.as_deref(), Some("outer"));
+    let spent = "a.b.example TXT \"v=spf1 exp=why.example a:x.example a:y.example -all\"\nwhy.example TXT \"%{p}\"";
+    assert_eq!(outcome(spent, "192.0.2.3", "ann@a.b.example").explanation.as_deref(), Some("unknown"));
     let recorder = Recorder::new(Zone::parse("a.b.example TXT \"v=spf1 exp=why.example ~all\"").unwrap());
     let query = Query::mail_from("192.0.2.3".parse().unwrap(), "ann@a.b.example", "");
     block_on(check(&recorder, &query, &Limits::default()));

@@ -348,3 +348,12 @@ fn a_pass_tells_how_narrow_it_is() {
     assert_eq!(bits("exists:b.example", "b.example A 127.0.0.1"), None);
     assert_eq!(bits("-all", ""), None);
 }
+
+#[test]
+fn refusals_have_the_codes_of_rfc_7372() {
+    let of = |text: &str| outcome(&format!("a.example TXT \"v=spf1 {text}\"\nb.example TXT !TIMEOUT")).refusal();
+    assert_eq!(of("-all"), Some((550, "5.7.23")));
+    assert_eq!(of("foo"), Some((550, "5.7.24")));
+    assert_eq!(of("include:b.example"), Some((451, "4.7.24")));
+    assert_eq!([of("~all"), of("?all"), of("+all")], [None; 3]);
+}
