@@ -11,7 +11,11 @@ use gatepost::outbound::{Limits, Verified};
 use gatepost::store::Folder;
 use gatepost::{Memory, Relay, Service, Smarthost, SmarthostTls};
 use gatepost_sasl::Secret;
-use relaying::{Hands, Place, Receiver, inbox, obliging, sending, server, submit};
+use gatepost_smtp::client::Envelope;
+use gatepost_smtp::report::Returned;
+use gatepost_smtp::{EnvelopeId, Notify, OriginalRecipient};
+use gatepost_syntax::{ForwardPath, ReversePath};
+use relaying::{Hands, Place, Receiver, inbox, obliging, sending, server, submit, submit_envelope};
 
 const ZONE: &str = "else.test MX 10 mx.else.test\nmx.else.test A 127.0.0.1";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -295,4 +299,56 @@ async fn mail_is_taken_for_other_domains_from_users_only_and_while_there_is_room
     });
     assert!(replies.await.unwrap().contains("550 5.7.1"));
     handle.stop().await;
+}
+
+/// Name, recipient, NOTIFY, the receiver's script, and what is reported.
+type Case = (&'static str, &'static str, Option<Notify>, fn(&str) -> String, Option<&'static str>);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn senders_are_told_what_they_want_to_know() {
+    let notify = |success, failure, delay| Some(Notify { success, failure, delay });
+    let cases: [Case; 5] = [
+        ("never", "bob@else.test", notify(false, false, false), refusing, None),
+        ("failure", "bob@else.test", notify(false, true, false), refusing, Some("failed")),
+        ("relayed", "bob@else.test", notify(true, false, false), obliging, Some("relayed")),
+        ("passed-on", "bob@else.test", notify(true, false, false), reporting, None),
+        ("delivered", "alice@example.test", notify(true, false, false), obliging, Some("delivered")),
+    ];
+    for (test, to, wanted, script, action) in cases {
+        let (place, store) = (Place::new(test), Memory::new());
+        let (receiver, address) = Receiver::start("127.0.0.1:0", script);
+        let handle = sending(&place, &store, ZONE, Relay::new(place.0.join("queue")).port(address.port())).await;
+        let path = ForwardPath::parse(&format!("<{to}>")).unwrap();
+        let mut envelope = Envelope::new(ReversePath::parse("<alice@example.test>").unwrap(), [path]);
+        envelope.to[0].notify = wanted;
+        envelope.to[0].original = OriginalRecipient::new("rfc822", "Bob+x@else.test");
+        (envelope.mail.envelope_id, envelope.mail.ret) = (EnvelopeId::new("an id"), Some(Returned::Full));
+        assert_eq!(submit_envelope(&handle, envelope, "all of it").await.code, 250, "{test}");
+        handle.outbound().unwrap().flush().await;
+        let reports: Vec<String> = inbox(&store).into_iter().filter(|text| text.contains("multipart/report")).collect();
+        assert_eq!((reports.len(), handle.outbound().unwrap().len()), (usize::from(action.is_some()), 0), "{test}");
+        for (report, action) in reports.iter().zip(action) {
+            for part in [
+                "Original-Envelope-Id: an id\r\n",
+                "Original-Recipient: rfc822; Bob+x@else.test\r\n",
+                &format!("Action: {action}\r\n"),
+            ] {
+                assert!(report.contains(part), "{test}: {part} in {report}");
+            }
+            assert_eq!(report.contains("all of it"), action == "failed", "{test}: {report}");
+        }
+        let lines = receiver.lines.lock().unwrap().join("\n");
+        let passed = "RET=FULL ENVID=an+20id\nRCPT TO:<bob@else.test> NOTIFY=SUCCESS ORCPT=rfc822;Bob+2Bx@else.test";
+        assert_eq!(lines.contains(passed), test == "passed-on", "{lines}");
+        handle.stop().await;
+    }
+}
+
+fn refusing(line: &str) -> String {
+    if line.starts_with("RCPT") { "550 5.1.1 no\r\n".into() } else { obliging(line) }
+}
+
+/// A receiver that reports itself.
+fn reporting(line: &str) -> String {
+    if line.starts_with("EHLO") { "250-mx.else.test\r\n250 DSN\r\n".into() } else { obliging(line) }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Live {
 struct Held {
     entry: Entry,
     version: u64,
+    /// Whether the message has left the queue, for good.
+    gone: bool,
 }
 
 /// A change that only needs to be let hold.
@@ -31,7 +33,11 @@ pub(crate) struct Change {
 
 impl Live {
     pub(crate) fn new(queue: Queue, entry: Entry) -> Self {
-        Live { queue, held: Mutex::new(Held { entry, version: 0 }), reporting: tokio::sync::Mutex::default() }
+        Live {
+            queue,
+            held: Mutex::new(Held { entry, version: 0, gone: false }),
+            reporting: tokio::sync::Mutex::default(),
+        }
     }
 
     pub(crate) fn entry(&self) -> Entry {
@@ -72,18 +78,25 @@ impl Live {
             Some(prepared) => prepared.commit()?,
             None => self.queue.withdraw(&change.next.id)?,
         }
-        *held = Held { entry: change.next, version: held.version + 1 };
+        *held = Held { entry: change.next, version: held.version + 1, gone: false };
         Ok(())
     }
 
     /// Makes what holds last, and removes the message when all is done.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        let held = self.lock();
-        if held.entry.is_finished() { self.queue.forget(&held.entry.id) } else { self.queue.sync() }
+        let mut held = self.lock();
+        if held.gone {
+            return Ok(());
+        }
+        held.gone = held.entry.is_finished();
+        if held.gone { self.queue.forget(&held.entry.id) } else { self.queue.sync() }
     }
 
     /// All at once, where there is no hurry.
     pub(crate) fn change(&self, change: impl Fn(&mut Entry) + Send + Sync + 'static) -> io::Result<()> {
+        if self.lock().gone {
+            return Ok(());
+        }
         self.commit(self.prepare(change)?)?;
         self.sync()
     }

@@ -7,12 +7,12 @@ use std::time::SystemTime;
 
 use gatepost_sasl::{Credentials, Policy, Secret};
 use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Response};
-use gatepost_smtp::{Body, Class, Status};
+use gatepost_smtp::{Body, Class, MailFrom, RcptTo, Status};
 use gatepost_syntax::ForwardPath;
 
 use super::live::{Change, Live, blocking};
 use crate::drive::Handler;
-use crate::queue::{Entry, Said, State};
+use crate::queue::{Entry, Recipient, Said, State};
 
 /// Name and password for a smarthost.
 #[derive(Clone, Debug)]
@@ -66,6 +66,8 @@ pub(crate) struct Session {
     now: SystemTime,
     tls: Tls,
     login: Option<Login>,
+    /// Whether the server reports on what becomes of the message (RFC 3461 §5.2.2).
+    reports: bool,
     phase: Phase,
     replies: Vec<Option<Response>>,
     recorded: Option<Change>,
@@ -85,6 +87,7 @@ impl Session {
             now,
             tls: Tls::Unwanted,
             login: None,
+            reports: false,
             phase: Phase::Before,
             replies: vec![None; recipients.len()],
             recorded: None,
@@ -125,7 +128,7 @@ impl Session {
             },
             None if self.failure.is_some() => smtp.quit(), // a log-in that failed
             None => {
-                self.phase = Phase::Sending;
+                (self.phase, self.reports) = (Phase::Sending, can.dsn);
                 smtp.send(self.envelope.clone());
             }
         }
@@ -152,11 +155,11 @@ impl Session {
             smtp.data(&piece);
             return Ok(());
         }
-        let delivered: Vec<usize> = self.accepted().collect();
+        let (delivered, reports): (Vec<usize>, bool) = (self.accepted().collect(), self.reports);
         let record = move |entry: &mut Entry| {
             for index in &delivered {
                 if let Some(recipient) = entry.recipients.get_mut(*index) {
-                    recipient.state = State::Delivered;
+                    (recipient.state, recipient.reported) = (State::Delivered, reports);
                 }
             }
         };
@@ -223,11 +226,19 @@ impl Session {
 
 fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
     let to = recipients.iter().filter_map(|index| entry.recipients.get(*index));
-    let to = to.map(|recipient| ForwardPath::Mailbox(recipient.to.clone()));
-    let mut envelope = Envelope::new(entry.from.clone(), to);
-    let body = if entry.eight_bit { Body::EightBitMime } else { Body::SevenBit };
-    (envelope.mail.size, envelope.mail.body, envelope.mail.utf8) = (Some(entry.size), body, entry.utf8);
-    envelope
+    let to = to.map(|recipient| {
+        let mut to = RcptTo::new(ForwardPath::Mailbox(recipient.to.clone()));
+        to.original.clone_from(&recipient.original);
+        to.notify = Some(recipient.notify).filter(|notify| *notify != Recipient::NOTIFY);
+        to
+    });
+    let mut mail = MailFrom::new(entry.from.clone());
+    mail.size = Some(entry.size);
+    mail.body = if entry.eight_bit { Body::EightBitMime } else { Body::SevenBit };
+    mail.utf8 = entry.utf8;
+    mail.ret = entry.from.mailbox().map(|_| entry.returned);
+    mail.envelope_id.clone_from(&entry.envelope_id);
+    Envelope { mail, to: to.collect() } // without what RFC 3461 adds where that is not offered: the endpoint sees to it
 }
 
 /// A session as the driver sees it.

@@ -58,9 +58,12 @@ pub struct Recipient {
 }
 
 impl Recipient {
+    /// What is reported where `NOTIFY=` says nothing (RFC 3461 §4.1).
+    pub(crate) const NOTIFY: Notify = Notify { success: false, failure: true, delay: true };
+
     /// One to be tried at once.
     pub fn new(to: Mailbox, now: SystemTime) -> Self {
-        let (notify, state) = (Notify { success: false, failure: true, delay: true }, State::Pending);
+        let (notify, state) = (Self::NOTIFY, State::Pending);
         Recipient {
             to,
             original: None,

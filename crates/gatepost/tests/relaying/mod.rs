@@ -83,11 +83,14 @@ pub async fn sending(place: &Place, store: &Memory, zone: &str, relay: Relay) ->
 
 /// Submits a message of Alice's; what is said at its end, or to the last recipient when none is accepted.
 pub async fn submit(handle: &Handle, to: &[&str], text: &str) -> Response {
+    let to = to.iter().map(|to| ForwardPath::parse(&format!("<{to}>")).unwrap());
+    submit_envelope(handle, Envelope::new(ReversePath::parse("<alice@example.test>").unwrap(), to), text).await
+}
+
+pub async fn submit_envelope(handle: &Handle, mut envelope: Envelope, text: &str) -> Response {
     let address = handle.address(Service::Submissions).unwrap();
     let tls = ClientTls::opportunistic().unwrap();
     let connection = client::connect_to(&[address], "localhost", &tls, true, &client::Limits::default()).await.unwrap();
-    let to = to.iter().map(|to| ForwardPath::parse(&format!("<{to}>")).unwrap());
-    let mut envelope = Envelope::new(ReversePath::parse("<alice@example.test>").unwrap(), to);
     if !text.is_ascii() {
         envelope.mail.body = gatepost_smtp::Body::EightBitMime;
     }
