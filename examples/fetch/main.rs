@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser};
-use gatepost::client::{self, ClientTls};
+use gatepost::client::{self, ClientTls, ConnectError};
 use gatepost_pop3::client::{Client, Config};
 use gatepost_sasl::Secret;
 use gatepost_syntax::escape;
@@ -108,7 +108,12 @@ async fn fetch(arguments: &Arguments) -> Result<String, String> {
     let (tls, port) = if arguments.starttls { (tls, 110) } else { (tls.alpn("pop3"), 995) };
     let port = arguments.port.unwrap_or(port);
     let connection = client::connect(&arguments.host, port, &tls, !arguments.starttls).await;
-    let connection = connection.map_err(|error| error.to_string())?;
+    let connection = connection.map_err(|error| match &error {
+        ConnectError::Handshake { .. } if !arguments.starttls => {
+            format!("{error} (where TLS is asked for only later, use --starttls)")
+        }
+        _ => error.to_string(),
+    })?;
 
     let mut endpoint = Client::new(Config { require_tls: true, utf8: true, ..Config::default() });
     let mut session = Session::new(&arguments.user, password, arguments.starttls, arguments.delete, keep, seen);
