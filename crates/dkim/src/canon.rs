@@ -75,7 +75,7 @@ pub fn selected_headers<'a>(
     canonicalization: Canonicalization,
     out: &mut Vec<u8>,
 ) {
-    select::signed_fields(Stacks::new(headers, None), names, canonicalization, out);
+    select::signed_fields(Stacks::new(headers, None), names.map(str::as_bytes), canonicalization, out);
 }
 
 /// RFC 6376 §3.4.2, without the final CRLF.

@@ -2,6 +2,7 @@
 //! the way.
 
 use gatepost_syntax::{Field, HeaderBlock, HeaderLimits};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::canon::Canonicalization;
@@ -152,7 +153,8 @@ impl Failed<'_> {
     fn passes(&mut self, headers: &HeaderBlock, field: Field<'_>, signature: &Signature) -> bool {
         let Some(left) = self.checks.checked_sub(1) else { return false };
         self.checks = left;
-        let octets = signature.signed_octets(headers, field);
+        let mut octets = SmallVec::new();
+        signature.signed_octets(headers, field, &mut octets);
         self.record.verifies(signature.algorithm, &octets, signature.signature())
     }
 }

@@ -238,7 +238,9 @@ fn check_body_and_fields(
     if hash.digest.as_ref() != signature.body_hash() {
         return Verdict::Fail(Fail::BodyHash);
     }
-    match record.verifies(signature.algorithm, &signature.signed_octets(headers, field), signature.signature()) {
+    let mut signed = SmallVec::new();
+    signature.signed_octets(headers, field, &mut signed);
+    match record.verifies(signature.algorithm, &signed, signature.signature()) {
         true => Verdict::Pass,
         false => Verdict::Fail(Fail::Signature),
     }

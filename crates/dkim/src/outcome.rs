@@ -249,7 +249,7 @@ impl SignatureOutcome {
     /// The fields of a header section that the signature does not cover: anybody may have added them.
     pub fn unsigned<'a>(&self, headers: &'a HeaderBlock) -> Vec<Field<'a>> {
         let mut stacks = Stacks::new(headers, None);
-        for name in self.signed_headers.iter().flat_map(Names::iter) {
+        for name in self.signed_headers.iter().flat_map(Names::octets) {
             let _ = stacks.pop(name);
         }
         stacks.rest()

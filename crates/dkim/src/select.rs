@@ -40,14 +40,15 @@ impl<'a> Stacks<'a> {
     }
 
     /// The next field of a name; a surplus name is nothing.
-    pub(crate) fn pop(&mut self, wanted: &str) -> Option<Field<'a>> {
-        let wanted_key = key(wanted.as_bytes());
+    pub(crate) fn pop(&mut self, wanted: &[u8]) -> Option<Field<'a>> {
+        let wanted_key = key(wanted);
         let first = self.entries.partition_point(|entry| {
-            entry.key.cmp(&wanted_key).then_with(|| names(name(self.headers, entry), wanted.as_bytes())).is_lt()
+            entry.key.cmp(&wanted_key).then_with(|| names(name(self.headers, entry), wanted)).is_lt()
         });
         let taken = self.entries.get(first)?.taken;
         let entry = self.entries.get(first + taken).filter(|entry| entry.key == wanted_key)?;
-        let field = self.headers.fields().nth(entry.place).filter(|field| field.is(wanted))?;
+        let field =
+            self.headers.fields().nth(entry.place).filter(|field| field.name_octets().eq_ignore_ascii_case(wanted))?;
         if let Some(entry) = self.entries.get_mut(first) {
             entry.taken += 1;
         }
@@ -92,7 +93,7 @@ fn names(one: &[u8], other: &[u8]) -> Ordering {
 /// Appends the canonical header fields that `names` selects.
 pub(crate) fn signed_fields<'a>(
     mut stacks: Stacks<'_>,
-    names: impl Iterator<Item = &'a str>,
+    names: impl Iterator<Item = &'a [u8]>,
     canonicalization: Canonicalization,
     out: &mut impl Sink,
 ) {

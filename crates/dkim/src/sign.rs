@@ -234,7 +234,7 @@ impl Draft {
     fn octets(&self, unsigned: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(4096);
         let canonicalization = self.spec.canonicalization.header;
-        let names = self.names.iter().map(AsRef::as_ref);
+        let names = self.names.iter().map(|name| name.as_bytes());
         select::signed_fields(Stacks::new(&self.headers, None), names, canonicalization, &mut out);
         // the draft has no b= value: nothing is to be emptied
         select::unsigned_signature(Field::new(unsigned.as_bytes()), &(0..0), canonicalization, &mut out);

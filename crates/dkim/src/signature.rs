@@ -132,29 +132,40 @@ pub struct Names(Arc<str>);
 impl Names {
     /// The names as written, from the first.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.split(':').map(|name| name.trim_matches(FWS))
+        self.octets().map(|name| std::str::from_utf8(name).unwrap_or_default())
     }
 
     /// Whether a name is listed, in any case.
     pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|listed| listed.eq_ignore_ascii_case(name))
+        self.octets().any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    pub(crate) fn octets(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.as_bytes().split(|octet| *octet == b':').map(without_fws)
     }
 
     /// RFC 6376 §3.5, §6.1.1.
     fn parse(value: &str, limit: usize) -> Result<Self, SignatureError> {
         let names = Names(value.into());
         let mut from = false;
-        for (index, name) in names.iter().enumerate() {
+        for (index, name) in names.octets().enumerate() {
             if index >= limit {
                 return Err(SignatureError::ManyHeaders);
             }
-            if !name.bytes().all(|octet| octet.is_ascii_graphic()) {
+            if !name.iter().all(u8::is_ascii_graphic) {
                 return Err(SignatureError::Malformed("h"));
             }
-            from |= name.eq_ignore_ascii_case("from");
+            from |= name.eq_ignore_ascii_case(b"from");
         }
         if from { Ok(names) } else { Err(SignatureError::FromNotSigned) }
     }
+}
+
+fn without_fws(mut name: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] | [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = name {
+        name = rest;
+    }
+    name
 }
 
 const FWS: [char; 4] = [' ', '\t', '\r', '\n'];
@@ -211,7 +222,7 @@ impl Signature {
             Some(_) => return Err(SignatureError::Version),
         }
         let mut signature = Self::from_tags(&tags, limits)?;
-        if signature.headers.iter().any(str::is_empty) {
+        if signature.headers.octets().any(<[u8]>::is_empty) {
             return Err(SignatureError::Malformed("h"));
         }
         signature.identity = tags.value("i").map(str::to_owned);
@@ -262,13 +273,11 @@ impl Signature {
         })
     }
 
-    /// The octets that are signed: the fields of `h=`, then the signature's own `field` with `b=` emptied.
-    pub(crate) fn signed_octets(&self, headers: &HeaderBlock, field: Field<'_>) -> SmallVec<[u8; SMALL]> {
-        let mut signed = SmallVec::new();
+    /// Appends the octets that are signed: the fields of `h=`, then the signature's own `field` with `b=` emptied.
+    pub(crate) fn signed_octets(&self, headers: &HeaderBlock, field: Field<'_>, signed: &mut SmallVec<[u8; SMALL]>) {
         let stacks = Stacks::new(headers, Some(field));
-        select::signed_fields(stacks, self.headers.iter(), self.canonicalization.header, &mut signed);
-        select::unsigned_signature(field, &self.b_span, self.canonicalization.header, &mut signed);
-        signed
+        select::signed_fields(stacks, self.headers.octets(), self.canonicalization.header, signed);
+        select::unsigned_signature(field, &self.b_span, self.canonicalization.header, signed);
     }
 }
 

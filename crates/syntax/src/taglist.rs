@@ -75,7 +75,7 @@ impl<'a> TagList<'a> {
             if tags.len() >= limit {
                 return Err(TagListError::Many { limit });
             }
-            if tags.iter().any(|other| other.name == tag.name) {
+            if tags.iter().any(|other| same(other.name, tag.name)) {
                 return Err(TagListError::Duplicate { at: tag.at });
             }
             tags.push(tag);
@@ -85,7 +85,7 @@ impl<'a> TagList<'a> {
 
     /// The tag of this name.
     pub fn get(&self, name: &str) -> Option<&Tag<'a>> {
-        self.tags.iter().find(|tag| tag.name == name)
+        self.tags.iter().find(|tag| same(tag.name, name))
     }
 
     /// The value of the tag of this name.
@@ -116,6 +116,11 @@ pub fn split(text: &str) -> impl Iterator<Item = Result<Tag<'_>, TagListError>> 
     })
 }
 
+/// Names are a few octets: to compare them here is cheaper than to call for it.
+fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().eq(other.bytes())
+}
+
 fn tag(piece: &str, begin: usize) -> Result<Tag<'_>, TagListError> {
     let lead = piece.len() - piece.trim_start_matches(is_fws).len();
     let at = begin + lead;
@@ -123,7 +128,14 @@ fn tag(piece: &str, begin: usize) -> Result<Tag<'_>, TagListError> {
         return Err(TagListError::Syntax { at });
     };
     let value_begin = begin + piece.len() - value.len();
-    Ok(Tag { name, value: value.trim_matches(is_fws), at, value_span: value_begin..begin + piece.len() })
+    Ok(Tag { name, value: trimmed(value), at, value_span: value_begin..begin + piece.len() })
+}
+
+fn trimmed(value: &str) -> &str {
+    let outside = |octet: &u8| !is_fws(char::from(*octet));
+    let begin = value.as_bytes().iter().position(outside).unwrap_or(value.len());
+    let end = value.as_bytes().iter().rposition(outside).map_or(begin, |last| last + 1);
+    value.get(begin..end).unwrap_or_default()
 }
 
 fn tag_spec(input: &str) -> IResult<&str, (&str, &str)> {
