@@ -89,7 +89,8 @@ impl Keys {
         (1..).take(many.clamp(1, 200)).map(|seed| self.message(seed, &body(seed, octets), algorithm)).collect()
     }
 
-    fn message(&self, seed: u32, body: &[u8], algorithm: Algorithm) -> Message {
+    /// One message.
+    pub fn message(&self, seed: u32, body: &[u8], algorithm: Algorithm) -> Message {
         let key = self.key(algorithm);
         let unsigned = [head(seed).as_bytes(), body].concat();
         let (signer, _) = signer(&unsigned, name(key));
