@@ -128,7 +128,9 @@ impl Session {
 /// Whether lines between header fields are none, as [`gatepost::Judge`] refuses it. Without any field it is a body.
 fn has_malformed_header(message: &[u8]) -> bool {
     let parsed = HeaderBlock::parse(message, &HeaderLimits::default());
-    parsed.is_ok_and(|(headers, _)| headers.fields().len() > 0 && headers.defect().is_some())
+    parsed.is_ok_and(|(headers, _)| {
+        headers.defect().is_some() && headers.fields().any(|field| field.raw().contains(&b':'))
+    })
 }
 
 /// One element of `replies` is one reply; octets of messages are shown as characters up to U+00FF.
