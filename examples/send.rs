@@ -1,5 +1,5 @@
 //! `send`: submits a message over TLS, with a log-in, and says what the server answered for each recipient.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gatepost::client::{self, ClientTls};
-use gatepost_sasl::{ClientMechanism, PlainClient, ScramClient, Secret};
+use gatepost_sasl::{Credentials, Limits as SaslLimits, Policy, choose};
 use gatepost_smtp::client::{Capabilities, Client, Config, Envelope, Event, Failure, Limits};
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{Body, EnvelopeId, MailFrom, Notify, RcptTo};
@@ -122,7 +122,7 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
         None => ClientTls::system()?,
     };
     let login = match &arguments.user {
-        Some(user) => Some((user.clone(), Secret::new(password(arguments.password_file.as_deref())?))),
+        Some(user) => Some(Credentials::password(user, password(arguments.password_file.as_deref())?.as_str())),
         None => None,
     };
     let connection = client::connect(host, port, &tls, !arguments.starttls && !arguments.no_tls).await?;
@@ -150,7 +150,7 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
 struct Submission {
     names: Vec<String>,
     envelope: Option<Envelope>,
-    login: Option<(String, Secret)>,
+    login: Option<Credentials>,
     message: Vec<u8>,
     /// Octets that were given to the endpoint.
     sent: usize,
@@ -202,15 +202,20 @@ impl Submission {
         if let (true, Some(tls)) = (self.verbose, smtp.tls()) {
             eprintln!("{} {}; the server offers AUTH {}", tls.version.word(), tls.cipher, offered.auth.join(" "));
         }
-        if let Some((user, password)) = self.login.take() {
-            match mechanism(&offered.auth, &user, &password) {
-                Some(mechanism) => {
+        if let Some(login) = self.login.take() {
+            let limits = SaslLimits::default();
+            let chosen = nonce().map(|nonce| {
+                choose(&offered.auth, &login, &Policy::client(), smtp.tls(), &nonce, &limits)
+                    .map_err(|error| error.to_string())
+            });
+            match chosen.unwrap_or_else(|| Err("the system has no randomness".to_owned())) {
+                Ok(mechanism) => {
                     self.note(&format!("logging in with {}", mechanism.name()));
                     return smtp.authenticate(mechanism);
                 }
-                None => {
+                Err(error) => {
                     self.refused = true;
-                    eprintln!("send: the server offers no way to log in that this program knows");
+                    eprintln!("send: {error}");
                 }
             }
         }
@@ -315,13 +320,9 @@ fn password(file: Option<&Path>) -> Result<String, Error> {
     }
 }
 
-/// SCRAM where it is offered: the password is not told then. The endpoint says PLAIN within TLS only.
-fn mechanism(offered: &[String], user: &str, password: &Secret) -> Option<Box<dyn ClientMechanism>> {
-    let offers = |name: &str| offered.iter().any(|mechanism| mechanism == name);
-    if offers("SCRAM-SHA-256") {
-        let mut nonce = [0; 18];
-        SystemRandom::new().fill(&mut nonce).ok()?;
-        return Some(Box::new(ScramClient::new(user, password, &base64::encode(nonce), Default::default())));
-    }
-    if offers("PLAIN") { Some(Box::new(PlainClient::new(user, password.clone()))) } else { None }
+/// Fresh randomness as text.
+fn nonce() -> Option<String> {
+    let mut octets = [0; 18];
+    SystemRandom::new().fill(&mut octets).ok()?;
+    Some(base64::encode(octets))
 }
