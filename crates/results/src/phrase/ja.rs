@@ -219,6 +219,9 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
     ("a bare CR or LF at byte {0}", "{0} バイト目に単独の CR または LF があります"),
     ("a NUL at byte {0}", "{0} バイト目に NUL があります"),
     ("the header section: {0}", "ヘッダー: {0}"),
+    ("the header section is longer than {0} octets", "ヘッダーが {0} オクテットを超えています"),
+    ("a header field is longer than {0} octets", "ヘッダーフィールドが {0} オクテットを超えています"),
+    ("more than {0} header fields", "ヘッダーフィールドが {0} 個を超えています"),
     // policies
     ("the record does not begin with `v=DMARC1`", "レコードが `v=DMARC1` で始まっていません"),
     ("no valid policy, and no address for reports", "有効なポリシーも、レポートの宛先もありません"),
@@ -226,6 +229,31 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
     ("an unclosed comment", "コメントが閉じられていません"),
     ("an unclosed quoted string", "引用文字列が閉じられていません"),
     ("comments nested too deep", "コメントの入れ子が深すぎます"),
+    ("expected {0}", "{0} が必要です"),
+    // recorded results, sealing
+    ("at byte {0}: {1}", "{0} バイト目: {1}"),
+    ("more than {0} results or properties", "結果またはプロパティが {0} 個を超えています"),
+    ("the chain is marked as broken already", "チェーンはすでに壊れたものとして記されています"),
+    ("the chain has {0} sets already", "チェーンにはすでに {0} 個のセットがあります"),
+    ("the outcome is not that of this header section", "検証結果がこのヘッダーのものではありません"),
+    (
+        "Authentication-Results and ARC fields must not be signed",
+        "Authentication-Results と ARC のフィールドには署名できません",
+    ),
+    // keys, signing, names and zones
+    ("the key could not sign", "鍵で署名できませんでした"),
+    ("no private key in PEM form", "PEM 形式の秘密鍵がありません"),
+    (
+        "neither an RSA key of 2048 to 4096 bits nor an Ed25519 key",
+        "2048 から 4096 ビットの RSA 鍵でも Ed25519 鍵でもありません",
+    ),
+    ("From is not among the fields to sign", "署名するフィールドに From が含まれていません"),
+    ("too many fields to sign", "署名するフィールドが多すぎます"),
+    ("the body has a bare CR or LF", "本文に単独の CR または LF があります"),
+    ("not JSON: line {0}, column {1}", "JSON ではありません（{0} 行 {1} 桁）"),
+    ("an empty label", "空のラベルがあります"),
+    ("a label of more than 63 octets", "ラベルが 63 オクテットを超えています"),
+    ("a name of more than {0} octets", "名前が {0} オクテットを超えています"),
     // what is told of something
     ("{0}: {1}", "{0}: {1}"),
 ];
