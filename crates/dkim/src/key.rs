@@ -4,6 +4,7 @@ use gatepost_syntax::base64;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use thiserror::Error;
+use zeroize::Zeroize;
 
 use crate::crypto::Signer;
 use crate::signature::Algorithm;
@@ -37,9 +38,10 @@ pub enum PrivateKeyError {
 }
 
 impl PrivateKey {
-    /// Reads PEM: PKCS#1 or PKCS#8 for RSA, PKCS#8 for Ed25519, as OpenSSL writes them.
+    /// Reads PEM: PKCS#1 or PKCS#8 for RSA, PKCS#8 for Ed25519, as OpenSSL writes them. What is decoded on the way is
+    /// overwritten; the text is the caller's to overwrite.
     pub fn from_pem(pem: &str) -> Result<Self, PrivateKeyError> {
-        let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| PrivateKeyError::Pem)?;
+        let mut der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| PrivateKeyError::Pem)?;
         let signer = match &der {
             PrivateKeyDer::Pkcs1(key) => Signer::rsa_pkcs1(key.secret_pkcs1_der()),
             PrivateKeyDer::Pkcs8(key) => {
@@ -48,6 +50,7 @@ impl PrivateKey {
             }
             _ => None,
         };
+        der.zeroize();
         signer.map(PrivateKey).ok_or(PrivateKeyError::Key)
     }
 
