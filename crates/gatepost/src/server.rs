@@ -325,7 +325,7 @@ impl Server {
             accepting.spawn(front.accept(listener, limits.grace));
         }
         if let Some(engine) = &outbound {
-            accepting.spawn(Arc::clone(engine).run(Arc::clone(&site.load().shared), stopping.clone(), limits.grace));
+            accepting.spawn(Arc::clone(engine).run(Arc::clone(&site), stopping.clone(), limits.grace));
         }
         let (mut answering, mut answers_at) = (JoinSet::new(), None);
         if let Some(address) = operators {

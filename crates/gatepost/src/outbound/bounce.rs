@@ -92,7 +92,7 @@ impl Engine {
                 reply: said.and_then(|said| said.reply.as_ref()),
                 reason: said.and_then(|said| said.reason.as_deref()),
                 tried: said.map(|said| said.at),
-                until: Some(entry.arrived + self.sender.relay.retry.give_up),
+                until: Some(self.sender.relay.retry.until(entry.arrived)),
             }
         });
         let id: String = random::nonce().ok_or_else(|| io::Error::other("the system has no randomness"))?;

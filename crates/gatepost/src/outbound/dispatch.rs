@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use gatepost_dns::Resolver;
 use gatepost_smtp::{Class, Status};
 use gatepost_syntax::Domain;
@@ -13,9 +14,11 @@ use tokio::task::JoinSet;
 
 use super::index::{Index, Job};
 use super::live::{Live, blocking};
+use super::retry::after;
 use super::route::Destination;
 use super::{Limits, Relay, Sender};
 use crate::delivery::Shared;
+use crate::front::Site;
 use crate::queue::{Draft, Entry, Queue, Ready, Recipient, Said, State};
 use crate::server::Error;
 
@@ -159,7 +162,7 @@ impl Engine {
     /// Works until the server stops, and then for as long as `grace` on what is in flight. What is cut off stays queued.
     pub(crate) async fn run(
         self: Arc<Self>,
-        shared: Arc<Shared>,
+        site: Arc<ArcSwap<Site>>,
         mut stopping: watch::Receiver<bool>,
         grace: Duration,
     ) {
@@ -168,7 +171,7 @@ impl Engine {
             Arc::clone(&self).notice().await;
             let now = self.now();
             while let Some(job) = self.start(now) {
-                jobs.spawn(Arc::clone(&self).job(Arc::clone(&shared), job));
+                jobs.spawn(Arc::clone(&self).job(Arc::clone(&site.load().shared), job));
             }
             self.ended.notify_waiters();
             let next = self.index().next().and_then(|next| next.duration_since(now).ok()).unwrap_or(GLANCE);
@@ -207,7 +210,7 @@ impl Engine {
                 tracing::error!(id = job.id, %error, "the queue can not be written; the message is tried again later");
                 let mut index = self.index();
                 index.end(&job);
-                index.put_off(job.clone(), self.now() + self.sender.relay.retry.first);
+                index.put_off(job.clone(), after(self.now(), self.sender.relay.retry.first));
             }
         }
         self.index().unshare(&job.id);

@@ -26,18 +26,29 @@ impl Default for Retry {
 impl Retry {
     /// When it is tried again after so many attempts; `None` when it is given up.
     pub(crate) fn next(&self, arrived: SystemTime, attempts: u32, now: SystemTime) -> Option<SystemTime> {
-        let until = arrived + self.give_up;
+        let until = self.until(arrived);
         if now >= until {
             return None;
         }
         let doubled = self.first.saturating_mul(1u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX));
         // the last attempt is at the end of the time, not long before it
-        Some((now + doubled.min(self.longest)).min(until))
+        Some(after(now, doubled.min(self.longest)).min(until))
+    }
+
+    /// Until when a message is tried.
+    pub(crate) fn until(&self, arrived: SystemTime) -> SystemTime {
+        after(arrived, self.give_up)
     }
 
     pub(crate) fn is_late(&self, arrived: SystemTime, now: SystemTime) -> bool {
-        now >= arrived + self.warn
+        now >= after(arrived, self.warn)
     }
+}
+
+/// A setting of centuries is as good as one of a century.
+pub(super) fn after(time: SystemTime, wait: Duration) -> SystemTime {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+    time.checked_add(wait.min(CENTURY)).unwrap_or(time)
 }
 
 #[cfg(test)]
@@ -56,5 +67,7 @@ mod tests {
         assert_eq!(waits.iter().take(8).copied().collect::<Vec<_>>(), [5, 10, 20, 40, 80, 160, 240, 240]);
         assert_eq!(waits.iter().sum::<u64>(), 5 * 24 * 60);
         assert!(retry.next(arrived, u32::MAX, arrived).is_some());
+        let for_ever = Retry { give_up: Duration::MAX, longest: Duration::MAX, ..Retry::default() };
+        assert!(for_ever.next(SystemTime::now(), 100, SystemTime::now()).is_some());
     }
 }
