@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 /// Judges e-mail security questions offline: JSON lines in, JSON lines out.
 ///
 /// Each line is an object with `op` (spf, spf-record, dkim, dkim-key, dkim-signature, dkim-sign, dmarc, dmarc-record,
-/// org-domain, arc, auth-results, strip-auth-results, canonicalize, address, smtp, pop3, sasl) and the fields of that
+/// org-domain, arc, arc-seal, auth-results, strip-auth-results, canonicalize, address, smtp, pop3, sasl) and the fields of that
 /// operation; `id` is repeated in the answer. Example:
 ///
 ///   echo '{"id":1,"op":"spf","ip":"192.0.2.1","helo":"a.example","mail_from":"x@a.example",
@@ -88,6 +88,7 @@ fn dispatch(request: &Request) -> Result<Value, request::Error> {
         "dmarc" => policies::dmarc(request),
         "org-domain" => policies::org_domain(request),
         "arc" => policies::arc(request),
+        "arc-seal" => policies::arc_seal(request),
         "spf-record" => records::spf_record(request),
         "dkim-key" => records::dkim_key(request),
         "dkim-signature" => records::dkim_signature(request),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gatepost_arc::seal::{Payload, SealError, Sealer};
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_dkim::{Canonicalizations, PrivateKey, Verifier};
 use gatepost_dmarc::{Identifiers, Preset};
@@ -108,6 +109,27 @@ pub(crate) fn arc(request: &Request) -> Result<Value, Error> {
         "reason": outcome.fail().map(ToString::to_string),
         "trail": tree(&outcome),
     }))
+}
+
+/// Verifies the chain, and seals it with the results that `authserv_id` recorded.
+pub(crate) fn arc_seal(request: &Request) -> Result<Value, Error> {
+    let zone = request.zone()?;
+    let message = request.message()?;
+    let (headers, body) = split(&message)?;
+    let mut verifier = gatepost_arc::Verifier::new(Arc::new(headers.clone()), &gatepost_arc::Limits::default());
+    verifier.body(body);
+    let arrived = block_on(verifier.finish().results(&zone, request.now()?));
+    let server = request.text("authserv_id")?;
+    let payload = Payload::merged(&headers, &[server]).unwrap_or_else(|| Payload::from(&AuthResults::new(server)));
+    let domain = |field| Domain::parse(request.text(field)?).map_err(|error| Error::value(field, error));
+    let mut spec = Spec::new(domain("domain")?, domain("selector")?);
+    spec.time = request.get("clock").map(|_| request.now()).transpose()?;
+    let key = PrivateKey::from_pem(request.text("key")?).map_err(|error| Error::value("key", error))?;
+    let failed = |error: SealError| Error::value("message", error);
+    let mut sealer = Sealer::new(spec, headers, &arrived, &payload).map_err(failed)?;
+    sealer.body(body);
+    let sealed = sealer.finish().and_then(|draft| draft.seal(&key)).map_err(failed)?;
+    Ok(json!({"header": sealed.to_string(), "instance": sealed.instance, "cv": sealed.status.word()}))
 }
 
 pub(crate) fn dkim_sign(request: &Request) -> Result<Value, Error> {

@@ -166,11 +166,11 @@ impl fmt::Display for ResInfo {
 
 /// `Keyword = Ldh-str` (RFC 5321 §4.1.2), in lower case; underscores occur.
 fn keyword(word: Cow<'static, str>) -> Cow<'static, str> {
-    let fits = |c: char| is_keyword(c) && !c.is_ascii_uppercase();
+    let fits = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     if word.is_empty() {
         return Cow::Borrowed("-");
     }
-    if word.len() <= KEYWORD_OCTETS && word.chars().all(fits) {
+    if word.len() <= KEYWORD_OCTETS && word.bytes().all(fits) {
         return word;
     }
     let folded = |c: char| if is_keyword(c) { c.to_ascii_lowercase() } else { '-' };
@@ -216,10 +216,13 @@ fn is_format(c: char) -> bool {
 
 /// `pvalue = [CFWS] ( value / [ [ local-part ] "@" ] domain-name ) [CFWS]` (RFC 8601 §2.2): bare where that is safe.
 fn is_bare(value: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '+');
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'+');
+    if !value.is_empty() && value.bytes().all(plain) {
+        return true; // a domain, as most values are
+    }
     match value.rsplit_once('@') {
         None => !value.is_empty() && value.chars().all(cfws::is_token),
-        Some((local, domain)) => !domain.is_empty() && domain.chars().all(plain) && local.chars().all(plain),
+        Some((local, domain)) => !domain.is_empty() && domain.bytes().all(plain) && local.bytes().all(plain),
     }
 }
 
