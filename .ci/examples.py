@@ -49,6 +49,11 @@ def readme():
     missing = run("verify", "no.eml", "--ip", "192.0.2.1", "--zone", "examples/data/example.test.zone")
     check("verify: a missing file is named", missing.returncode == 1 and "no.eml" in missing.stderr, missing.stderr)
     check("blocking", run("blocking").stdout.count("dmarc=pass") >= 2)
+    answers = '"v=spf1 a:mail.example.test -all"\n\nnodata\n'
+    stepped = run("stepper", input=answers)
+    check("stepper", stepped.returncode == 0 and "spf=fail" in stepped.stdout, stepped.stdout + stepped.stderr)
+    silent = run("stepper", input="")
+    check("stepper: no answer is told", silent.returncode == 1 and "no answer to TXT example.test" in silent.stderr, silent.stderr)
 
 
 def suites():

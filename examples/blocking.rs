@@ -1,5 +1,4 @@
-//! `blocking`: signs and judges a message with the protocol crates alone: without any async runtime, and once more with
-//! DNS answers given by hand.
+//! `blocking`: signs and judges a message with the protocol crates alone, on one thread, without any async runtime.
 #![allow(clippy::print_stdout)] // a program talks
 
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use gatepost_dkim::PrivateKey;
 use gatepost_dkim::Verifier;
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_dmarc::{Identifiers, Preset};
-use gatepost_dns::{Progress, Resolver, Stepper, Zone, block_on};
+use gatepost_dns::{Resolver, Zone, block_on};
 use gatepost_results::{AuthResults, Explain, Outline};
 use gatepost_spf::Query;
 use gatepost_syntax::{HeaderBlock, HeaderError, HeaderLimits, author};
@@ -31,26 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let signed = [signer.finish()?.sign(&key)?.as_bytes(), MESSAGE].concat();
     let query = Query::mail_from("192.0.2.10".parse()?, "alice@example.test", "mail.example.test");
 
-    println!("On this thread, with block_on:\n");
     let (results, explanation) = block_on(judge(&zone, &query, &signed))?;
     print!("{}\n{explanation}", results.to_field());
-
-    println!("\nStep by step, answering each question:\n");
-    let mut steps = Stepper::new(|dns| async move { judge(&*dns, &query, &signed).await });
-    loop {
-        match steps.poll() {
-            Progress::Ask(question) => {
-                println!("? {question}");
-                let answer = block_on(zone.lookup(&question));
-                steps.answer(&question, answer);
-            }
-            Progress::Done(judgement) => {
-                println!("= {}", judgement?.0);
-                return Ok(());
-            }
-            Progress::Idle => return Err("the judgement waits for something else than DNS".into()),
-        }
-    }
+    Ok(())
 }
 
 /// SPF, DKIM and DMARC of a message that arrives in small chunks.
