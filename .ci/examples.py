@@ -50,9 +50,9 @@ def readme():
     check("verify: a missing file is named", missing.returncode == 1 and "no.eml" in missing.stderr, missing.stderr)
     check("blocking", run("blocking").stdout.count("dmarc=pass") >= 2)
     answers = '"v=spf1 a:mail.example.test -all"\n\nnodata\n'
-    stepped = run("stepper", input=answers)
+    stepped = run("stepper", data=answers)
     check("stepper", stepped.returncode == 0 and "spf=fail" in stepped.stdout, stepped.stdout + stepped.stderr)
-    silent = run("stepper", input="")
+    silent = run("stepper", data="")
     check("stepper: no answer is told", silent.returncode == 1 and "no answer to TXT example.test" in silent.stderr, silent.stderr)
 
 
