@@ -13,3 +13,8 @@ pub struct Readme;
 #[doc = include_str!("../../docs/cookbook.md")]
 #[cfg(doctest)]
 pub struct Cookbook;
+
+/// For those who come from mail-auth.
+#[doc = include_str!("../../docs/migrating-from-mail-auth.md")]
+#[cfg(doctest)]
+pub struct Migrating;
