@@ -1,6 +1,11 @@
-//! `verify`: judges an .eml file by SPF, DKIM, ARC and DMARC, and says why.
+//! `verify`: judges messages by SPF, DKIM, ARC and DMARC, and says why.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
 
+mod messages;
+mod page;
+mod summary;
+
+use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,19 +15,24 @@ use clap::Parser;
 use gatepost::{Bundle, Envelope, Inbound, Judge};
 use gatepost_examples::source::{Source, language, read};
 use gatepost_results::{Explain, Lang};
+use messages::Found;
+use summary::{Row, Summary};
 
 /// Judges a message by SPF, DKIM, ARC and DMARC: prints the Authentication-Results field and the tree that explains it.
+/// Of many messages (several files, a folder, an mbox) it prints a line each and a summary.
 ///
 /// With --bundle, all that the judgement depends on is kept in a file; --replay judges from that file alone. Examples:
 ///
 ///   verify message.eml --ip 192.0.2.1 --helo mx.example.org --mail-from ann@example.org --zone zone
 ///   verify message.eml --ip 192.0.2.1 --mail-from ann@example.org --system --bundle case.json
 ///   verify message.eml --replay case.json --lang ja
+///   verify Maildir/cur --ip 192.0.2.1 --zone zone --html report.html
 #[derive(Parser)]
 #[command(name = "verify", verbatim_doc_comment)]
 struct Arguments {
-    /// The message as it came, with CRLF line ends
-    message: PathBuf,
+    /// Messages as they came; folders and mboxes of them
+    #[arg(required = true, value_name = "PATH")]
+    messages: Vec<PathBuf>,
     /// The address of the client that sent it
     #[arg(long, required_unless_present = "replay")]
     ip: Option<IpAddr>,
@@ -52,9 +62,12 @@ struct Arguments {
     /// Explain to the reader of the message, in few words
     #[arg(long)]
     reader: bool,
-    /// Print the explanation as JSON
+    /// Print the explanation as JSON; of many messages a line each
     #[arg(long)]
     json: bool,
+    /// Write a page with a chart and all explanations
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -69,16 +82,39 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let message = read(&arguments.message)?;
-    let judgement = runtime.map_err(|error| error.to_string())?.block_on(async {
-        match &arguments.replay {
-            Some(path) => replay(path, &message).await,
-            None => judge(arguments, &message).await,
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let found = messages::find(&arguments.messages)?;
+    let (mut summary, mut rows) = (Summary::default(), Vec::new());
+    match found.as_slice() {
+        [] => return Err("there is no message".into()),
+        [only] => {
+            let judgement = runtime.block_on(one(arguments, only))?;
+            print_one(arguments, &judgement)?;
+            rows.push(summary.add(&only.name, Ok(&judgement)));
         }
-    })?;
-    if let (Some(path), Some(bundle)) = (&arguments.bundle, &judgement.bundle) {
-        std::fs::write(path, bundle.to_json()).map_err(|error| format!("{}: {error}", path.display()))?;
+        all if arguments.replay.is_some() || arguments.bundle.is_some() => {
+            return Err(format!("a bundle is of one message, not of {}", all.len()));
+        }
+        all => runtime.block_on(many(arguments, all, &mut summary, &mut rows))?,
     }
+    match &arguments.html {
+        Some(path) => write(path, &page::page(&summary, &rows, arguments.lang)),
+        None => Ok(()),
+    }
+}
+
+async fn one(arguments: &Arguments, found: &Found) -> Result<Inbound, String> {
+    let message = found.octets()?;
+    match &arguments.replay {
+        Some(path) => replay(path, &message).await,
+        None => {
+            let (judge, envelope) = judge(arguments)?;
+            judge.message(&envelope, &message).await.map_err(|error| format!("{}: {error}", found.name))
+        }
+    }
+}
+
+fn print_one(arguments: &Arguments, judgement: &Inbound) -> Result<(), String> {
     let outline = if arguments.reader { judgement.for_reader() } else { judgement.explain() };
     if arguments.json {
         println!("{}", outline.to_json(arguments.lang));
@@ -87,10 +123,56 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     } else {
         print!("{}\n{}", judgement.results().to_field(), outline.told(arguments.lang));
     }
+    match (&arguments.bundle, &judgement.bundle) {
+        (Some(path), Some(bundle)) => write(path, &bundle.to_json()),
+        _ => Ok(()),
+    }
+}
+
+/// A line for each message, how far it is on the terminal, and the summary. One that can not be judged does not end the work.
+async fn many(arguments: &Arguments, all: &[Found], summary: &mut Summary, rows: &mut Vec<Row>) -> Result<(), String> {
+    let (judge, envelope) = judge(arguments)?;
+    let terminal = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
+    for (index, found) in all.iter().enumerate() {
+        let judged = match found.octets() {
+            Ok(message) => judge.message(&envelope, &message).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error),
+        };
+        let row = summary.add(&found.name, judged.as_ref().map_err(Clone::clone));
+        match &row.explanation {
+            Some(outline) if arguments.json => {
+                let name = serde_json::Value::from(row.name.as_str());
+                println!("{{\"message\":{name},\"explanation\":{}}}", outline.to_json(arguments.lang));
+            }
+            None if arguments.json => {
+                println!("{}", serde_json::json!({"message": row.name, "error": row.line}));
+            }
+            _ => println!("{}  {}", row.line, row.name),
+        }
+        if terminal {
+            eprint!("\r{} of {}", index + 1, all.len());
+            std::io::stderr().flush().map_err(|error| error.to_string())?;
+        }
+        if arguments.html.is_some() {
+            rows.push(row);
+        }
+    }
+    if terminal {
+        eprintln!();
+    }
+    if arguments.json {
+        return Ok(());
+    }
+    print!("\n{} messages\n{summary}", all.len());
     Ok(())
 }
 
-async fn judge(arguments: &Arguments, message: &[u8]) -> Result<Inbound, String> {
+fn write(path: &std::path::Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Who judges, and what is known of the messages beside their octets.
+fn judge(arguments: &Arguments) -> Result<(Judge, Envelope), String> {
     let resolver = arguments.source.resolver()?.ok_or("whom to ask? Give --zone, --dns or --system")?;
     let clock = arguments.clock.map(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let envelope = Envelope {
@@ -102,9 +184,7 @@ async fn judge(arguments: &Arguments, message: &[u8]) -> Result<Inbound, String>
     let mut limits = gatepost::Limits::default();
     limits.dkim.diagnoses = 32; // whoever runs this wants to know why
     let judge = Judge::new(resolver, &arguments.authserv_id).limits(limits);
-    let judge = if arguments.bundle.is_some() { judge.bundles() } else { judge };
-    let place = |error| format!("{}: {error}", arguments.message.display());
-    judge.message(&envelope, message).await.map_err(place)
+    Ok((if arguments.bundle.is_some() { judge.bundles() } else { judge }, envelope))
 }
 
 async fn replay(path: &std::path::Path, message: &[u8]) -> Result<Inbound, String> {
