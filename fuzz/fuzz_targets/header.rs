@@ -1,16 +1,4 @@
 //! Fields re-concatenate to the input, whatever the chunks.
 #![no_main]
-use gatepost_syntax::{Fed, HeaderBlock, HeaderLimits, Splitter, author};
-libfuzzer_sys::fuzz_target!(|message: &[u8]| {
-    let Ok((headers, body)) = HeaderBlock::parse(message, &HeaderLimits::default()) else {
-        return;
-    };
-    assert_eq!(headers.fields().flat_map(|field| field.raw().to_vec()).collect::<Vec<u8>>(), headers.raw());
-    let mut splitter = Splitter::new(&HeaderLimits::default());
-    let ended = message
-        .iter()
-        .take(body)
-        .all(|octet| matches!(splitter.feed(&[*octet]), Ok(Fed::NeedMore | Fed::Complete { .. })));
-    assert!(ended && splitter.finish().unwrap() == headers);
-    let _ = author::authors(&headers);
-});
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| gatepost_laws::header::law(input));

@@ -1,18 +1,4 @@
 //! A PROXY header is the same however its octets come, and nothing behind it is taken.
 #![no_main]
-use gatepost_wire::proxy::{ProxyHeader, ProxyLimits, read};
-libfuzzer_sys::fuzz_target!(|wire: &[u8]| {
-    let (limits, mut taken) = (ProxyLimits::default(), 0);
-    let found = loop {
-        match read(&wire[..taken], &limits) {
-            ProxyHeader::NeedMore(0) => panic!("more of nothing"),
-            ProxyHeader::NeedMore(more) if taken + more <= wire.len() => taken += more,
-            found => break found,
-        }
-    };
-    match read(wire, &limits) {
-        whole @ ProxyHeader::Complete { used, .. } => assert_eq!((found, taken), (whole, used)),
-        ProxyHeader::NeedMore(_) => assert!(matches!(found, ProxyHeader::NeedMore(_))),
-        ProxyHeader::Malformed => assert!(!matches!(found, ProxyHeader::Complete { .. })),
-    }
-});
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| gatepost_laws::proxy::law(input));
