@@ -3,15 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a test may
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::process::Command;
+
+mod tree;
+use tree::{root, texts};
 
 /// Crate → (our crates, foreign packages) that it depends on, development aside.
 type Rows = BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)>;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn from_cargo() -> Rows {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
@@ -104,7 +102,7 @@ fn walls_stand() {
 fn only_crypto_files_name_ring_and_protocol_crates_do_no_io() {
     let forbidden = ["std::net::Tcp", "std::fs", "SystemTime::now", "Instant::now", "thread::spawn", "tracing::"];
     for name in from_cargo().into_keys().filter(|name| !["gatepost", "resolver"].contains(&name.as_str())) {
-        for (path, text) in sources(&root().join("crates").join(&name).join("src")) {
+        for (path, text) in texts(&root().join("crates").join(&name).join("src"), "rs") {
             let code: Vec<&str> = text
                 .split("#[cfg(test)]")
                 .take(1)
@@ -119,17 +117,4 @@ fn only_crypto_files_name_ring_and_protocol_crates_do_no_io() {
             }
         }
     }
-}
-
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
-        }
-    }
-    found
 }
