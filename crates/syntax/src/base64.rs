@@ -30,9 +30,21 @@ pub fn decode_fws_into(text: impl AsRef<[u8]>, out: &mut [u8]) -> Result<usize, 
     STANDARD_PAD_INDIFFERENT.decode_slice(packed(text.as_ref()), out).map_err(|_| Base64Error)
 }
 
+/// Without folding white space: blanks, and CRLF before one (RFC 6376 §2.8). A CR or LF of another kind stays, and is no base64.
 fn packed(text: &[u8]) -> SmallVec<[u8; 512]> {
-    let mut packed = SmallVec::new();
-    let is_fws = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
-    text.split(is_fws).for_each(|piece| packed.extend_from_slice(piece));
-    packed
+    let (mut packed, mut rest) = (SmallVec::new(), text);
+    loop {
+        let run = rest.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\r')).unwrap_or(rest.len());
+        let (clean, after) = rest.split_at(run);
+        packed.extend_from_slice(clean);
+        rest = match after {
+            [] => return packed,
+            [b' ' | b'\t', rest @ ..] => rest,
+            [b'\r', b'\n', b' ' | b'\t', rest @ ..] => rest,
+            [other, rest @ ..] => {
+                packed.push(*other);
+                rest
+            }
+        };
+    }
 }

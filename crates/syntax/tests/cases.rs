@@ -80,3 +80,12 @@ fn hostile_authors_end() {
     assert_eq!(author::parse(&fits).unwrap().mailboxes().len(), 50);
     assert_eq!(author::parse(&format!("{fits},a@b.example")), Err(AuthorError::Many { limit: 50 }));
 }
+
+#[test]
+fn only_folding_white_space_may_be_within_base64() {
+    use gatepost_syntax::base64::decode_fws;
+    assert_eq!(decode_fws("QU\r\n\t JD "), Ok(b"ABC".to_vec()));
+    for text in ["QU\rJD", "QU\nJD", "QU\r\nJD", "QU\r\n\rJD", "QUJD\r\n", "QU\u{b}JD", "QUJE=", "QU=JD"] {
+        assert!(decode_fws(text).is_err(), "{text:?}");
+    }
+}
