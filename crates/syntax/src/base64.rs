@@ -20,27 +20,31 @@ pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
     STANDARD.decode(text).map_err(|_| Base64Error)
 }
 
-/// Decodes a tag value: folding white space is left out, padding may be absent, all else is strict (RFC 6376 §2.10).
+/// Decodes a tag value of a DNS record: white space is left out, line ends on their own, too, since nothing is a line there;
+/// padding may be absent, all else is strict (RFC 6376 §3.6.1).
 pub fn decode_fws(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
-    STANDARD_PAD_INDIFFERENT.decode(packed(text.as_ref())).map_err(|_| Base64Error)
+    STANDARD_PAD_INDIFFERENT.decode(packed(text.as_ref(), true)).map_err(|_| Base64Error)
 }
 
-/// Like [`decode_fws`], into the front of `out`: how many octets they are. What does not fit is an error.
+/// Decodes a tag value of a header field into the front of `out`: how many octets they are. Only folding white space is left
+/// out, padding may be absent, all else is strict (RFC 6376 §2.10). What does not fit is an error.
 pub fn decode_fws_into(text: impl AsRef<[u8]>, out: &mut [u8]) -> Result<usize, Base64Error> {
-    STANDARD_PAD_INDIFFERENT.decode_slice(packed(text.as_ref()), out).map_err(|_| Base64Error)
+    STANDARD_PAD_INDIFFERENT.decode_slice(packed(text.as_ref(), false), out).map_err(|_| Base64Error)
 }
 
-/// Without folding white space: blanks, and CRLF before one (RFC 6376 §2.8). A CR or LF of another kind stays, and is no base64.
-fn packed(text: &[u8]) -> SmallVec<[u8; 512]> {
+/// Without folding white space: blanks, and CRLF before one (RFC 6376 §2.8). A CR or LF of another kind stays, and is no
+/// base64, unless it may be `alone`.
+fn packed(text: &[u8], alone: bool) -> SmallVec<[u8; 512]> {
     let (mut packed, mut rest) = (SmallVec::new(), text);
     loop {
-        let run = rest.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\r')).unwrap_or(rest.len());
+        let run = rest.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n')).unwrap_or(rest.len());
         let (clean, after) = rest.split_at(run);
         packed.extend_from_slice(clean);
         rest = match after {
             [] => return packed,
             [b' ' | b'\t', rest @ ..] => rest,
             [b'\r', b'\n', b' ' | b'\t', rest @ ..] => rest,
+            [_, rest @ ..] if alone => rest,
             [other, rest @ ..] => {
                 packed.push(*other);
                 rest

@@ -83,9 +83,14 @@ fn hostile_authors_end() {
 
 #[test]
 fn only_folding_white_space_may_be_within_base64() {
-    use gatepost_syntax::base64::decode_fws;
-    assert_eq!(decode_fws("QU\r\n\t JD "), Ok(b"ABC".to_vec()));
-    for text in ["QU\rJD", "QU\nJD", "QU\r\nJD", "QU\r\n\rJD", "QUJD\r\n", "QU\u{b}JD", "QUJE=", "QU=JD"] {
-        assert!(decode_fws(text).is_err(), "{text:?}");
+    use gatepost_syntax::base64::{decode_fws, decode_fws_into};
+    let mut out = [0; 8];
+    assert_eq!((decode_fws_into("QU\r\n\t JD ", &mut out), &out[..3]), (Ok(3), &b"ABC"[..]));
+    for text in ["QU\rJD", "QU\nJD", "QU\r\nJD", "QU\r\n\rJD", "QUJD\r\n"] {
+        assert!(decode_fws_into(text, &mut out).is_err(), "{text:?} in a header field");
+        assert_eq!(decode_fws(text), Ok(b"ABC".to_vec()), "{text:?} in a DNS record");
+    }
+    for text in ["QU\u{b}JD", "QUJE=", "QU=JD"] {
+        assert!(decode_fws_into(text, &mut out).is_err() && decode_fws(text).is_err(), "{text:?}");
     }
 }
