@@ -46,7 +46,8 @@ class Lab:
         certificates(folder)
         self.users = os.path.join(folder, "users")
         config = os.path.join(folder, "server.toml")
-        open(config, "w").write(f'users = "{self.users}"\nclient_authorities = "{folder}/ca.pem"\nmechanisms = {MECHANISMS}\n')
+        open(config, "w").write(f'users = "{self.users}"\nclient_authorities = "{folder}/ca.pem"\nmechanisms = {MECHANISMS}\n'
+                                '[limits]\nauth_failures = 1000\n')  # this client fails on purpose, and often
         self.passwd("add", "carol@example.test", "--stdin", "--sha1", text=PASSWORD + "\n")
         self.passwd("add", "dan@example.test", "--stdin", "--argon2", text=PASSWORD + "\n")
         self.server = Server(folder, "--config", config)
