@@ -46,7 +46,7 @@ def main():
     rows = re.findall(r"^(pass|FAIL) +(\d+) s  \.ci/interop/(\S+)", by.get("interop", ""), re.M)
     out += ["## Interop", "", "Each script meets programs of others and prints a row for each thing tried; it fails if a row fails.", ""]
     out += table(["script", "result", "seconds"], [(f"`{name}`", result, seconds) for result, seconds, name in rows])
-    rows = re.findall(r"^(\w+) +(\d+) s$", log, re.M)
+    rows = [row for row in re.findall(r"^(\w+) +(\d+) s$", log, re.M) if row[0] != "total"]
     out += ["## Time", ""] + table(["stage", "seconds"], rows)
     old = open(PAGE).read() if os.path.exists(PAGE) else ""
     kept = old.split(MARK, 1)[1] if MARK in old else "\n"
