@@ -5,7 +5,7 @@ use gatepost_sasl::UserFile;
 pub fn law(text: &str) {
     match text.parse::<UserFile>() {
         Ok(file) => {
-            assert!(file.to_string().lines().eq(text.lines()));
+            assert!(file.to_string().lines().eq(text.lines().map(|line| line.trim_end_matches('\r'))));
             assert_eq!(file.to_string().parse(), Ok(file));
         }
         Err(error) => assert!((1..=text.lines().count()).contains(&error.line)),

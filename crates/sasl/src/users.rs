@@ -249,7 +249,8 @@ impl FromStr for UserFile {
 
 fn row(text: &str) -> Result<Row, UserProblem> {
     if text.trim().is_empty() || text.starts_with('#') {
-        return Ok(Row::Comment(text.to_owned()));
+        // a CR without an LF would become an end of line when it is written
+        return Ok(Row::Comment(text.trim_end_matches('\r').to_owned()));
     }
     let (name, verifier) = Verifier::split(text).ok_or(VerifierError::Kind)?;
     let verifier = verifier.parse()?;
