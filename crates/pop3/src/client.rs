@@ -99,7 +99,7 @@ pub struct Client {
     /// What was said and is not answered, and what is to be said.
     asked: VecDeque<Request>,
     waiting: VecDeque<Request>,
-    tls: bool,
+    tls: Option<TlsInfo>,
 }
 
 impl std::fmt::Debug for Client {
@@ -123,7 +123,7 @@ impl Client {
             capabilities: Capabilities::default(),
             asked: VecDeque::new(),
             waiting: VecDeque::new(),
-            tls: false,
+            tls: None,
         }
     }
 
@@ -250,9 +250,9 @@ impl Endpoint for Client {
         }
     }
 
-    fn secured(&mut self, _tls: TlsInfo) {
+    fn secured(&mut self, tls: TlsInfo) {
         // RFC 2595 §4: all that was known before is forgotten
-        self.tls = true;
+        self.tls = Some(tls);
         self.capabilities = Capabilities::default();
         self.input.clear();
         if matches!(self.state, State::Upgrading) {

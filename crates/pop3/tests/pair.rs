@@ -13,7 +13,9 @@ use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use proptest::prelude::*;
 
 fn tls() -> TlsInfo {
-    TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256")
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    tls.server_verified = true;
+    tls
 }
 
 fn client(require_tls: bool) -> Client {
@@ -341,4 +343,35 @@ fn log_ins_that_come_too_soon_are_told() {
     }
     let said = String::from_utf8(said).unwrap();
     assert!(said.contains("\r\nLOGIN-DELAY 60\r\n") && said.contains("\r\n-ERR [LOGIN-DELAY] "), "{said}");
+}
+
+#[test]
+fn a_password_is_not_shown_to_a_server_that_was_not_verified() {
+    for how in [How::User, How::Plain, How::Scram] {
+        let mut client = client(true);
+        client.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+        let mut said = String::new();
+        let mut replies = ["+OK\r\n", "+OK\r\nUSER\r\nSASL PLAIN SCRAM-SHA-256\r\n.\r\n"].into_iter();
+        loop {
+            match client.poll() {
+                Step::Write(octets) => said.push_str(&String::from_utf8_lossy(&octets)),
+                Step::Read(_) => match replies.next() {
+                    Some(reply) => client.feed(reply.as_bytes()),
+                    None => break,
+                },
+                Step::Event(Heard::Ready(_)) => match how {
+                    How::User => client.login("ann", &Secret::new("pencil")),
+                    _ => client.authenticate(mechanism(how, "pencil")),
+                },
+                Step::Event(Heard::Failed(failure)) => {
+                    assert_eq!(failure, Failure::TlsRequired, "{how:?}");
+                    break;
+                }
+                other => panic!("{how:?}: {other:?}"),
+            }
+        }
+        // SCRAM shows nothing, so that it may be tried
+        assert_eq!(said.contains("AUTH SCRAM"), matches!(how, How::Scram), "{said}");
+        assert!(!said.contains("USER") && !said.contains("PLAIN"), "{said}");
+    }
 }

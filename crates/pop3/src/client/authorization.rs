@@ -21,20 +21,20 @@ impl Client {
         if !matches!(self.state, State::Authorization) {
             return;
         }
-        if self.tls || !self.capabilities.stls {
+        if self.tls.is_some() || !self.capabilities.stls {
             return self.fail(Failure::TlsNotOffered, self.config.require_tls);
         }
         self.say("STLS", State::StartTls);
     }
 
-    /// Logs in by AUTH (RFC 5034). Mechanisms that show the password are refused without TLS.
+    /// Logs in by AUTH (RFC 5034). A mechanism that shows the credentials needs TLS whose server was verified.
     pub fn authenticate(&mut self, mechanism: Box<dyn ClientMechanism>) {
         if !matches!(self.state, State::Authorization) {
             return;
         }
         let name = mechanism.name();
         let plaintext = name.parse().map_or(true, Name::is_plaintext);
-        if !self.tls && (self.config.require_tls || plaintext) {
+        if (plaintext && !self.is_verified()) || (self.config.require_tls && self.tls.is_none()) {
             return self.fail(Failure::TlsRequired, false);
         }
         if !self.capabilities.sasl.iter().any(|offered| offered == name) {
@@ -43,12 +43,12 @@ impl Client {
         self.utf8_and(Login::Sasl(mechanism));
     }
 
-    /// Logs in by USER and PASS, within TLS only.
+    /// Logs in by USER and PASS, within TLS whose server was verified.
     pub fn login(&mut self, user: &str, password: &Secret) {
         if !matches!(self.state, State::Authorization) {
             return;
         }
-        if !self.tls {
+        if !self.is_verified() {
             return self.fail(Failure::TlsRequired, false);
         }
         if !self.capabilities.user {
@@ -63,6 +63,11 @@ impl Client {
             return self.fail(Failure::Unsayable, false);
         }
         self.utf8_and(Login::Password(user.to_owned(), password.clone()));
+    }
+
+    /// RFC 8314 §5: a password in TLS with anybody is as good as in clear.
+    fn is_verified(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.server_verified)
     }
 
     /// UTF8 is for the AUTHORIZATION state, and not before STLS (RFC 6856 §2.1): here is its place.

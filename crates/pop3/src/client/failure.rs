@@ -34,8 +34,8 @@ pub enum Failure {
     /// TLS is wanted, and the server does not offer it.
     #[error("the server does not offer STLS")]
     TlsNotOffered,
-    /// A password is not said in clear.
-    #[error("not without TLS")]
+    /// A password is said neither in clear nor to a server that was not verified.
+    #[error("not without TLS to a server that was verified")]
     TlsRequired,
     /// The server does not offer the mechanism.
     #[error("the server does not offer {0}")]
