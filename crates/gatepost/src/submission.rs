@@ -41,7 +41,9 @@ pub(crate) struct Submission {
 struct Arriving {
     splitter: Option<Splitter>,
     headers: Option<HeaderBlock>,
-    signers: Vec<(Arc<SigningIdentity>, Signer)>,
+    /// The keys of the author's domain, and what signs for all of them.
+    signers: Vec<Arc<SigningIdentity>>,
+    signer: Option<Signer>,
     body: Spool,
     problem: Option<Reply>,
 }
@@ -118,6 +120,7 @@ impl Submission {
                 splitter: Some(Splitter::new(&HeaderLimits::default())),
                 headers: None,
                 signers: Vec::new(),
+                signer: None,
                 body: Spool::new(&shared.spool),
                 problem: None,
             })
@@ -137,7 +140,7 @@ impl Submission {
             }
             self.end_of_headers(arriving)?;
         }
-        for (_, signer) in &mut arriving.signers {
+        if let Some(signer) = &mut arriving.signer {
             signer.body(body);
         }
         arriving.body.write(body).map_err(local_error)
@@ -156,12 +159,13 @@ impl Submission {
         let headers = completed(&headers, &self.shared.hostname)?;
         // RFC 9989 §4.4: only a signature of the author's domain is aligned
         let author = authors.domains().first();
-        for identity in author.map(|author| self.shared.signers(author)).unwrap_or_default() {
-            let mut spec = Spec::new(identity.domain.clone(), identity.selector.clone());
+        let signers = author.map(|author| self.shared.signers(author)).unwrap_or_default();
+        if let Some(first) = signers.first() {
+            let mut spec = Spec::new(first.domain.clone(), first.selector.clone());
             spec.time = Some(SystemTime::now());
-            let signer = Signer::new(spec, headers.clone()).map_err(malformed)?;
-            arriving.signers.push((Arc::clone(identity), signer));
+            arriving.signer = Some(Signer::new(spec, headers.clone()).map_err(malformed)?);
         }
+        arriving.signers = signers.into_iter().cloned().collect();
         arriving.headers = Some(headers);
         Ok(())
     }
@@ -193,9 +197,13 @@ impl Submission {
             return Err(Reply::permanent(550, "5.6.0", "the message has no header"));
         };
         let mut signed = Vec::new();
-        for (identity, signer) in arriving.signers {
+        if let Some(signer) = arriving.signer {
+            // the keys are of one domain: the body was hashed once for all of them
             let draft = signer.finish().map_err(malformed)?;
-            signed.extend_from_slice(draft.sign(&identity.key).map_err(malformed)?.as_bytes());
+            for identity in arriving.signers {
+                let draft = draft.under(identity.selector.clone());
+                signed.extend_from_slice(draft.sign(&identity.key).map_err(malformed)?.as_bytes());
+            }
         }
         signed.extend_from_slice(headers.raw());
         let elsewhere = std::mem::take(&mut self.elsewhere);
