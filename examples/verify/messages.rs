@@ -1,6 +1,10 @@
 //! Messages in files, folders and mboxes.
 
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gatepost_examples::source::read;
 
@@ -8,9 +12,13 @@ use gatepost_examples::source::read;
 pub(crate) struct Found {
     /// Its file, and its number where the file is an mbox.
     pub(crate) name: String,
-    place: PathBuf,
-    /// Which part of the file, for an mbox.
-    part: Option<std::ops::Range<usize>>,
+    place: Place,
+}
+
+enum Place {
+    File(PathBuf),
+    /// A part of an mbox, which is read once for all its messages.
+    Mbox(Arc<[u8]>, Range<usize>),
 }
 
 /// All messages of files, mboxes, and folders with what is below them, in the order of their names.
@@ -31,20 +39,22 @@ fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), String> {
         let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         return below.iter().filter(|path| !hidden(path)).try_for_each(|path| add(path, found));
     }
-    let octets = read(path)?;
-    if !octets.starts_with(b"From ") {
-        found.push(Found { name: path.display().to_string(), place: path.to_owned(), part: None });
+    let mut begin = Vec::new();
+    File::open(path).and_then(|file| file.take(5).read_to_end(&mut begin)).map_err(place)?;
+    if begin != b"From " {
+        found.push(Found { name: path.display().to_string(), place: Place::File(path.to_owned()) });
         return Ok(());
     }
+    let octets: Arc<[u8]> = read(path)?.into();
     for (index, part) in mbox(&octets).into_iter().enumerate() {
         let name = format!("{}:{}", path.display(), index + 1);
-        found.push(Found { name, place: path.to_owned(), part: Some(part) });
+        found.push(Found { name, place: Place::Mbox(Arc::clone(&octets), part) });
     }
     Ok(())
 }
 
 /// Where the messages of an mbox are: behind each line that begins with `From ` at the start or after an empty line.
-fn mbox(octets: &[u8]) -> Vec<std::ops::Range<usize>> {
+fn mbox(octets: &[u8]) -> Vec<Range<usize>> {
     let (mut parts, mut begin, mut at, mut empty) = (Vec::new(), None, 0, true);
     for line in octets.split_inclusive(|&octet| octet == b'\n') {
         if empty && line.starts_with(b"From ") {
@@ -62,9 +72,12 @@ impl Found {
     /// The message with CRLF line ends. Programs that keep mail often change them to LF, and mboxes quote lines that begin with
     /// `From `: both are undone, since signatures cover what was sent.
     pub(crate) fn octets(&self) -> Result<Vec<u8>, String> {
-        let octets = read(&self.place)?;
-        let Some(part) = &self.part else {
-            return Ok(if contains_crlf(&octets) { octets } else { lines(&octets, |line| line) });
+        let (octets, part) = match &self.place {
+            Place::File(path) => {
+                let octets = read(path)?;
+                return Ok(if contains_crlf(&octets) { octets } else { lines(&octets, |line| line) });
+            }
+            Place::Mbox(octets, part) => (octets, part),
         };
         let message = octets.get(part.clone()).unwrap_or_default();
         // the empty line before the next `From ` is the mbox's

@@ -1,6 +1,5 @@
 //! One self-contained page about the messages that were judged.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use gatepost_results::Lang;
@@ -54,12 +53,14 @@ fn chart(summary: &Summary) -> String {
 }
 
 fn escape(text: &str) -> String {
-    let named = BTreeMap::from([('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")]);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        match named.get(&c) {
-            Some(name) => out.push_str(name),
-            None => out.push(c),
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
         }
     }
     out
