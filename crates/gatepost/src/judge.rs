@@ -260,7 +260,7 @@ pub struct Inbound {
     received_spf: String,
     /// DKIM of all signatures.
     pub dkim: gatepost_dkim::Outcome,
-    /// ARC: who handed the message on. It changes nothing about the other results.
+    /// ARC: who handed the message on. It changes no other result; see [`Judge::trusted_sealers`] for the policy.
     pub arc: gatepost_arc::Outcome,
     /// DMARC of the author domain.
     pub dmarc: gatepost_dmarc::Outcome,
