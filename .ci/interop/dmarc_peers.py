@@ -191,25 +191,37 @@ def authheaders_peer(cases):
     return answers
 
 
+def apart(mine, theirs):
+    """The cases in which two sides differ: in the result, or in what is asked for a fail."""
+    return [number for number, (own, other) in enumerate(zip(mine, theirs))
+            if own[0] != other[0] or (own[0] == "fail" and own[1] != other[1])]
+
+
 def main():
     everything = list(generated())
-    # libopendmarc 1.4.2 takes a subdomain for aligned under adkim=s and aspf=s, against RFC 7489 §3.1.1 as well as RFC 9989 §4.4
-    lenient = [case for case in everything if "=s" not in str(case["zone"])]
-    # authheaders applies sp= to the organizational domain itself, against RFC 7489 §6.3; and it reads its list of suffixes
-    # anew for each case, so that it gets a part of them
-    sampled = [case for case in everything[::12] if "sp=" not in str(case["zone"]) or case["author"] != "example.com"]
-    peers = {"libopendmarc": (libopendmarc, lenient), "Mail::DMARC": (mail_dmarc, everything),
-             "authheaders": (authheaders_peer, sampled)}
+    mine, arbiter = ours(everything), mail_dmarc(everything)
+    strict = ["=s" in str(case["zone"]) for case in everything]
+    own_sp = ["sp=" in str(case["zone"]) and case["author"] == "example.com" for case in everything]
+    # authheaders reads its list of suffixes anew for each case, so that it gets a part of them
+    parts = {"libopendmarc": (libopendmarc, 1, strict), "authheaders": (authheaders_peer, 12, own_sp)}
+    # Where a peer leaves RFC 7489 too, the other peer must side with us: adkim=s and aspf=s mean the same name (§3.1.1, §3.1.2),
+    # and sp= is not for the organizational domain itself (§6.3).
+    known = {"libopendmarc": "takes a subdomain for aligned in strict mode", "authheaders": "applies sp= to the organizational domain"}
     failed = 0
-    print(f"{'peer':<14} {'cases':>6} {'agree':>6}")
-    for name, (peer, cases) in peers.items():
-        mine, theirs = ours(cases), peer(cases)
-        apart = [(case, own, other) for case, own, other in zip(cases, mine, theirs)
-                 if own[0] != other[0] or (own[0] == "fail" and own[1] != other[1])]
-        print(f"{name:<14} {len(cases):>6} {len(cases) - len(apart):>6}  {'pass' if not apart else 'FAIL'}")
-        for case, own, other in apart[:5]:
-            print(f"    {case}: we say {own}, {name} says {other}")
-        failed += bool(apart)
+    print(f"{'peer':<14} {'cases':>6} {'agree':>6} {'known':>6}")
+    differ = apart(mine, arbiter)
+    print(f"{'Mail::DMARC':<14} {len(everything):>6} {len(everything) - len(differ):>6} {0:>6}  {'FAIL' if differ else 'pass'}")
+    failed += bool(differ)
+    for name, (peer, step, excused) in parts.items():
+        cases, answers = everything[::step], peer(everything[::step])
+        differ = apart(mine[::step], answers)
+        bad = [number for number in differ if not excused[number * step] or apart(mine[number * step:][:1], arbiter[number * step:][:1])]
+        known_here = len(differ) - len(bad)
+        print(f"{name:<14} {len(cases):>6} {len(cases) - len(differ):>6} {known_here:>6}  {'FAIL' if bad else 'pass'}"
+              + (f"  ({known[name]}; Mail::DMARC sides with us in each)" if known_here else ""))
+        for number in bad[:5]:
+            print(f"    {cases[number]}: we say {mine[number * step]}, {name} says {answers[number]}")
+        failed += bool(bad)
     print("\nDifferences between RFC 9989 and RFC 7489")
     ours_differ = ours([case for _, _, case, _, _ in DIFFERENCES])
     theirs_differ = libopendmarc([case for _, _, case, _, _ in DIFFERENCES])
