@@ -1,6 +1,8 @@
 """A private Dovecot on free loopback ports, for the scripts of interop: POP3 and LMTP over Maildirs in a folder of ours."""
 import os, shutil, signal, socket, subprocess, time
 
+from ports import free_port
+
 CONFIG = """
 base_dir = {run}
 state_dir = {run}/state
@@ -44,12 +46,6 @@ userdb {{
   args = uid=nobody gid=nogroup home={folder}/home/%u
 }}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Dovecot:

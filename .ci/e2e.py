@@ -7,6 +7,7 @@ check, prints a table, and exits 1 if one failed. Every wait is bounded; only th
 import base64, os, poplib, re, shutil, signal, smtplib, socket, ssl, subprocess, sys, tempfile, time
 
 import operations
+import ports
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SERVER = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release/examples/server")
@@ -34,15 +35,7 @@ class Server:
 
     @staticmethod
     def free_base():
-        for base in range(10000, 40000, 997):
-            try:
-                for port in PORTS.values():
-                    with socket.socket() as probe:
-                        probe.bind(("127.0.0.1", port + base))
-                return base
-            except OSError:
-                continue
-        raise SystemExit("no free ports")
+        return ports.free_base(PORTS.values())
 
     def port(self, name):
         return PORTS[name] + self.base

@@ -1,6 +1,8 @@
 """What an operator does with the server, and what strangers do to it: part of e2e.py, which runs these rows."""
 import http.client, json, os, poplib, resource, shutil, signal, smtplib, socket, ssl, struct, subprocess, time
 
+from ports import free_port
+
 
 def converse(address, lines, source=None, first=b"", timeout=10):
     """Sends lines one by one, each after the reply to the one before; all replies' last lines."""
@@ -45,12 +47,6 @@ def http_get(port, path, method="GET"):
     connection.request(method, path)
     answer = connection.getresponse()
     return answer.status, answer.read().decode()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 CONFIG = """

@@ -1,6 +1,8 @@
 """A private Postfix in a folder of ours, for the scripts of interop."""
 import os, shutil, socket, subprocess, time
 
+from ports import free_port
+
 MAIN = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -38,12 +40,6 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 {more}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Postfix:
