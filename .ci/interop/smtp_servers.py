@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Our client (the example `send`) at Postfix, Exim and aiosmtpd: TLS, log-in, groups, chunks, UTF-8, and what it says when it fails."""
-# apt: postfix dovecot-core openssl
+# apt: postfix dovecot-core openssl libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0
 # pip: aiosmtpd
 import glob, os, shutil, socket, subprocess, sys, tempfile, time
 
