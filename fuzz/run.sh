@@ -9,6 +9,7 @@ seconds=${1:-60}; shift || true
 mapfile -t targets < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else sed -n '/\[\[bin\]\]/{n;s/name = "\(.*\)"/\1/p}' Cargo.toml; fi)
 export RUSTC_BOOTSTRAP=1 # libFuzzer's flags are accepted by the stable compiler when told so
 host=$(rustc -vV | sed -n 's/^host: //p') found=0
+[ ${#targets[@]} -gt 0 ] && [ -n "$host" ] || { echo "fuzz/run.sh: no target, or no rustc" >&2; exit 2; }
 fuzz() { cargo fuzz "$1" --target "$host" "${@:2}"; }
 for target in "${targets[@]}"; do
     mkdir -p "corpus/$target" "seeds/$target" "regressions/$target"
