@@ -1,6 +1,6 @@
 //! POP3 from a Maildir of 2,000 messages of 8 KB: log-in, STAT, UIDL, RETR of all, beside a floor that answers from memory.
 //!
-//! `cargo bench --bench pop3`; another server takes part in the same rounds when it is told in the environment:
+//! `cargo bench --bench pop3`, or `-- pipelined` for the cases with that word; another server takes part in the same rounds when it is told in the environment:
 //! `POP3_PEER=NAME,PORT,TLS-PORT,USER,PASSWORD,CA.pem`. Both ends share this machine; read the ratios first.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::as_conversions, clippy::indexing_slicing)] // a bench may
 
@@ -51,6 +51,8 @@ const CASES: [Case; 4] = [
 ];
 
 fn main() {
+    let word = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
+    let cases: Vec<Case> = CASES.into_iter().filter(|case| case.name.contains(&word)).collect();
     let folder = std::env::temp_dir().join(format!("gatepost-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let message = message();
@@ -59,16 +61,16 @@ fn main() {
     let mut targets =
         vec![floor::start(&message, MESSAGES, &certificate), runtime.block_on(ours(&folder, &message, &certificate))];
     targets.extend(peer());
-    let mut results: Vec<Vec<Vec<Times>>> = vec![vec![Vec::new(); targets.len()]; CASES.len()];
+    let mut results: Vec<Vec<Vec<Times>>> = vec![vec![Vec::new(); targets.len()]; cases.len()];
     for _ in 0..ROUNDS {
-        for (case, results) in CASES.iter().zip(&mut results) {
+        for (case, results) in cases.iter().zip(&mut results) {
             for (target, times) in targets.iter().zip(results) {
                 times.push(Session::run(target, *case, MESSAGES));
             }
         }
     }
     println!("{:<22}{:<10}{:>12}{:>9}{:>14}{:>8}", "", "", "RETR/s", "x floor", "to UIDL, ms", "STAT");
-    for (case, results) in CASES.iter().zip(&results) {
+    for (case, results) in cases.iter().zip(&results) {
         let floor = median(&results[0], |times| times.retrieved);
         for (target, times) in targets.iter().zip(results) {
             let (whole, to_uidl) = (median(times, |times| times.retrieved), median(times, |times| times.to_uidl));

@@ -8,54 +8,18 @@
 mod authorization;
 mod capabilities;
 mod config;
+mod event;
 mod sending;
 mod transaction;
 
-use gatepost_sasl::{Answer, Identity, Question, Rejection, ServerExchange};
+use gatepost_sasl::{Answer, Rejection, ServerExchange};
 use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::command::{Command, is_http};
 use sending::Sending;
 
 pub use config::{Config, Limits};
-
-/// A message of a maildrop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Octets as sent, with CRLF line ends, without stuffing.
-    pub size: u64,
-    /// 1 to 70 characters of printable ASCII without space, never used for another message.
-    pub uid: String,
-}
-
-/// Why a maildrop can not be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Another session has it (RFC 2449 §8.1.2).
-    InUse,
-    /// The user logged in too short a time ago (RFC 2449 §8.1.1).
-    TooSoon,
-    /// It can not be read now (RFC 3206 §4).
-    Temporary,
-    /// It can not be read until somebody repairs it (RFC 3206 §5).
-    Permanent,
-}
-
-/// What the application decides or does. Each stays until it is answered. Indices are from 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// Who may log in? Answered by [`Server::answer`].
-    Auth(Question),
-    /// Lock and list this user's maildrop. Answered by [`Server::opened`].
-    Open(Identity),
-    /// Give a message piece by piece: [`Server::message`] until all of it was given or no more is wanted, then
-    /// [`Server::end`]. The event is shown again once a piece was sent. [`Server::unreadable`] where it can not be given.
-    Retrieve(usize),
-    /// Delete these messages for good and unlock. Answered by [`Server::committed`].
-    Commit(Vec<usize>),
-}
+pub use event::{Entry, Event, OpenError};
 
 enum State {
     Start,
@@ -195,6 +159,9 @@ impl Server {
         let mut sending = match self.sending.take() {
             Some(sending) => sending,
             None => {
+                // room for all that is gathered and this, so that it does not grow step by step
+                let gathered = self.config.limits.gathered.saturating_sub(self.output.len());
+                self.output.reserve(gathered + octets.len() + octets.len() / 64);
                 self.announce(index);
                 Sending::new(self.utf8, self.lines)
             }
