@@ -1,19 +1,20 @@
 //! The configuration: a TOML file, flags on top of it, defaults below it.
 
+mod bounds;
 mod flags;
 mod read;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use gatepost::{Directory, Network, Policy, ServerLimits, Service};
 use gatepost_sasl::Policy as SaslPolicy;
 use gatepost_syntax::Domain;
 use serde::{Deserialize, Serialize};
 
-use crate::relay::Relaying;
+use crate::relay::{Mode, Relaying};
+use bounds::{Bounds, Pop3};
 pub(crate) use flags::Flags;
 
 /// All settings; `examples/server/gatepost.toml` says what they mean.
@@ -38,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) trusted_sealers: Vec<String>,
     pub(crate) bundles: PathBuf,
     pub(crate) store: Store,
+    pub(crate) junk_folder: String,
     pub(crate) sub_addressing: String,
     pub(crate) message_limit: u64,
     pub(crate) connections: usize,
@@ -48,6 +50,7 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: Level,
     pub(crate) limits: Bounds,
+    pub(crate) pop3: Pop3,
     pub(crate) relay: Relaying,
     pub(crate) aliases: BTreeMap<String, Targets>,
     pub(crate) listen: Vec<Listen>,
@@ -146,49 +149,6 @@ pub(crate) struct DkimKey {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Targets(#[serde(with = "read::one_or_many")] pub(crate) Vec<String>);
 
-/// Bounds that few need to change.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Bounds {
-    pub(crate) sessions_per_user: usize,
-    pub(crate) connections_per_minute: u32,
-    pub(crate) messages_per_minute: u32,
-    pub(crate) user_messages_per_minute: u32,
-    #[serde(with = "read::texts")]
-    pub(crate) exempt: Vec<Network>,
-    pub(crate) auth_failures: u32,
-    pub(crate) auth_penalty_seconds: u64,
-    pub(crate) remembered: usize,
-    pub(crate) received_fields: usize,
-    pub(crate) handshake_seconds: u64,
-    pub(crate) write_seconds: u64,
-    pub(crate) session_seconds: u64,
-    pub(crate) octets_per_second: u32,
-    pub(crate) grace_seconds: u64,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        let limits = ServerLimits::default();
-        Bounds {
-            sessions_per_user: limits.per_user,
-            connections_per_minute: limits.connection_rate,
-            messages_per_minute: limits.message_rate,
-            user_messages_per_minute: limits.user_message_rate,
-            exempt: limits.exempt,
-            auth_failures: limits.auth_failures,
-            auth_penalty_seconds: limits.auth_penalty.as_secs(),
-            remembered: limits.remembered,
-            received_fields: limits.received,
-            handshake_seconds: limits.handshake.as_secs(),
-            write_seconds: limits.write.as_secs(),
-            session_seconds: limits.session.as_secs(),
-            octets_per_second: limits.throughput,
-            grace_seconds: limits.grace.as_secs(),
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         let limits = ServerLimits::default();
@@ -210,6 +170,7 @@ impl Default for Config {
             trusted_sealers: Vec::new(),
             bundles: PathBuf::new(),
             store: Store::default(),
+            junk_folder: "Junk".into(),
             sub_addressing: "+".into(),
             message_limit: limits.message,
             connections: limits.connections,
@@ -219,6 +180,7 @@ impl Default for Config {
             log_format: LogFormat::default(),
             log_level: Level::default(),
             limits: Bounds::default(),
+            pop3: Pop3::default(),
             relay: Relaying::default(),
             aliases: BTreeMap::new(),
             listen: Vec::new(),
@@ -308,28 +270,6 @@ impl Config {
         Ok(all)
     }
 
-    pub(crate) fn limits(&self) -> ServerLimits {
-        let (mut limits, bounds) = (ServerLimits::default(), &self.limits);
-        limits.message = self.message_limit;
-        limits.connections = self.connections;
-        limits.per_peer = self.connections_per_peer;
-        limits.per_user = bounds.sessions_per_user;
-        limits.connection_rate = bounds.connections_per_minute;
-        limits.message_rate = bounds.messages_per_minute;
-        limits.user_message_rate = bounds.user_messages_per_minute;
-        limits.exempt.clone_from(&bounds.exempt);
-        limits.auth_failures = bounds.auth_failures;
-        limits.auth_penalty = Duration::from_secs(bounds.auth_penalty_seconds);
-        limits.remembered = bounds.remembered;
-        limits.received = bounds.received_fields;
-        limits.handshake = Duration::from_secs(bounds.handshake_seconds);
-        limits.write = Duration::from_secs(bounds.write_seconds);
-        limits.session = Duration::from_secs(bounds.session_seconds);
-        limits.throughput = bounds.octets_per_second;
-        limits.grace = Duration::from_secs(bounds.grace_seconds);
-        limits
-    }
-
     /// What differs in another configuration and does not change while the server runs.
     pub(crate) fn needs_restart(&self, other: &Config) -> Vec<&'static str> {
         let differs = [
@@ -338,16 +278,12 @@ impl Config {
                 "bind, port_base or listen",
                 (&self.bind, self.port_base, &self.listen) != (&other.bind, other.port_base, &other.listen),
             ),
-            ("store", self.store != other.store),
-            ("proxies", self.proxies != other.proxies),
+            ("store or junk_folder", (self.store, &self.junk_folder) != (other.store, &other.junk_folder)),
             ("metrics", self.metrics != other.metrics),
             ("log_format or log_level", (self.log_format, self.log_level) != (other.log_format, other.log_level)),
-            (
-                "connections",
-                (self.connections, self.connections_per_peer) != (other.connections, other.connections_per_peer),
-            ),
-            ("limits", self.limits != other.limits),
-            ("relay", self.relay != other.relay),
+            ("limits.remembered", self.limits.remembered != other.limits.remembered),
+            // a queue that is there takes another way, and waits where there is none any more
+            ("relay", self.relay.mode == Mode::Off && other.relay.mode != Mode::Off),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }

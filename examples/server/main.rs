@@ -78,6 +78,7 @@ fn server(config: &Config, demo: Demo, store: Arc<dyn MailStore>) -> Result<Serv
         .tls(certificate.map_err(|error| Failure::at("certificate", error))?)
         .users(demo.users)
         .sasl(config.sasl()?)
+        .pop3_config(config.pop3()?)
         .directory(directory)
         .store(store)
         .spool(config.data.join("spool"))
@@ -107,7 +108,8 @@ fn store(config: &Config) -> Result<Arc<dyn MailStore>, Failure> {
     match config.store {
         Store::Maildir => {
             let mail = config.data.join("mail");
-            Ok(Arc::new(Maildir::open(&mail).map_err(|error| Failure::file(&mail, error))?))
+            let maildir = Maildir::open(&mail).map_err(|error| Failure::file(&mail, error))?;
+            Ok(Arc::new(maildir.junk(&config.junk_folder).map_err(|error| Failure::at("junk_folder", error))?))
         }
         Store::Discard => {
             tracing::warn!("store = \"discard\": all mail is thrown away");

@@ -18,13 +18,15 @@ pub use incoming::Incoming;
 
 use super::{Folder, MailStore, Maildrop, OpenError};
 
-/// A folder with a Maildir per user: `ROOT/domain/local-part/{tmp,new,cur}`, junk in `.Junk` below it (Maildir++).
+/// A folder with a Maildir per user: `ROOT/domain/local-part/{tmp,new,cur}`, junk in `.Junk` below it (Maildir++), or as
+/// [`Maildir::junk`] says.
 ///
 /// A session has a maildrop alone by a lock of the operating system on `gatepost.lock`, which ends with the process; sizes of
 /// messages that other programs stored are remembered in `gatepost.index`, which may be removed at any time.
 #[derive(Clone, Debug)]
 pub struct Maildir {
     root: PathBuf,
+    junk: String,
 }
 
 impl Maildir {
@@ -32,7 +34,22 @@ impl Maildir {
     pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
         let root = root.into();
         fs::create_dir_all(&root)?;
-        Ok(Maildir { root })
+        Ok(Maildir { root, junk: ".Junk".to_owned() })
+    }
+
+    /// Another name for the folder of quarantined mail; a dot parts a folder from one below it, as in `Trash.Spam`. Letters,
+    /// digits, spaces and `-_` only: other programs write all else in codes of their own.
+    pub fn junk(mut self, name: &str) -> io::Result<Self> {
+        let plain =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || " -_".contains(c));
+        if !name.split('.').all(plain) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "expected letters, digits, spaces, `-`, `_`, and dots between",
+            ));
+        }
+        self.junk = format!(".{name}");
+        Ok(self)
     }
 
     /// Where a user's folder is, for other programs that read it.
@@ -51,7 +68,7 @@ impl Maildir {
         let inbox = self.root.join(host).join(local);
         match folder {
             Folder::Inbox => inbox,
-            Folder::Junk => inbox.join(".Junk"),
+            Folder::Junk => inbox.join(&self.junk),
         }
     }
 }
