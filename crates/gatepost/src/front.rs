@@ -11,13 +11,13 @@ use gatepost_wire::Endpoint;
 use gatepost_wire::proxy::{self, ProxyHeader, ProxyLimits};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::delivery::Shared;
 use crate::drive::{Broken, Handler, Pace, Stream, drive};
-use crate::gate::{Gate, Pass, Refused};
+use crate::gate::{Gate, Pass, Place, Refused};
 use crate::metrics::{Count, Metrics};
 use crate::mx::Mx;
 use crate::network::Network;
@@ -31,6 +31,8 @@ use crate::tls::{Side, Tls};
 pub(crate) struct Site {
     pub(crate) shared: Arc<Shared>,
     pub(crate) tls: Tls,
+    /// Peers that speak for others.
+    pub(crate) proxies: Vec<Network>,
 }
 
 /// One listener's work.
@@ -40,21 +42,18 @@ pub(crate) struct Front {
     pub(crate) site: Arc<ArcSwap<Site>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) pace: Pace,
-    /// Peers that speak for others.
-    pub(crate) proxies: Arc<[Network]>,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// A peer that was let in. What it takes up is given back when this is dropped.
 struct Visit {
     peer: IpAddr,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
     _pass: Pass,
 }
 
 impl Front {
-    pub(crate) async fn accept(self, listener: TcpListener, grace: Duration) {
+    pub(crate) async fn accept(self, listener: TcpListener) {
         let mut sessions = JoinSet::new();
         let mut stopping = self.stopping.clone();
         loop {
@@ -76,6 +75,7 @@ impl Front {
             }
         }
         drop(listener);
+        let grace = self.site.load().shared.limits.grace;
         let finished = async { while sessions.join_next().await.is_some() {} };
         if timeout(grace, finished).await.is_err() {
             tracing::warn!(service = self.service.name(), left = sessions.len(), "sessions are cut off");
@@ -90,7 +90,7 @@ impl Front {
     }
 
     /// Learns who it is, and lets him in or not.
-    async fn meet(self, mut tcp: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
+    async fn meet(self, mut tcp: TcpStream, address: SocketAddr, place: Place) {
         let peer = match self.peer(&mut tcp, address.ip().to_canonical()).await {
             Ok(peer) => peer,
             Err(error) => {
@@ -106,10 +106,11 @@ impl Front {
 
     /// The real peer: a configured proxy must say who it is, and of others such a header is an error of the protocol.
     async fn peer(&self, tcp: &mut TcpStream, address: IpAddr) -> io::Result<IpAddr> {
-        if !self.proxies.iter().any(|network| network.contains(address)) {
+        let site = self.site.load_full();
+        if !site.proxies.iter().any(|network| network.contains(address)) {
             return Ok(address);
         }
-        let told = Box::pin(timeout(self.pace.handshake, proxied(tcp))).await??;
+        let told = Box::pin(timeout(site.shared.limits.handshake, proxied(tcp))).await??;
         Ok(told.map_or(address, |told| told.ip().to_canonical()))
     }
 
@@ -122,14 +123,14 @@ impl Front {
         let _open = self.metrics.open(service.name());
         tracing::debug!(service = service.name(), %peer, "session begins");
         let ended = match service {
-            Service::Mx => self.run(tcp, &site.tls, smtp(&shared, Profile::Mx, &nonce), Mx::new(shared, peer)).await,
+            Service::Mx => self.run(tcp, &site, smtp(&shared, Profile::Mx, &nonce), Mx::new(shared, peer)).await,
             Service::Submission | Service::Submissions => {
                 let endpoint = smtp(&shared, Profile::Submission, &nonce);
-                self.run(tcp, &site.tls, endpoint, Submission::new(shared, peer)).await
+                self.run(tcp, &site, endpoint, Submission::new(shared, peer)).await
             }
             Service::Pop3 | Service::Pop3s => {
                 let endpoint = gatepost_pop3::server::Server::new(shared.pop3.clone(), &nonce);
-                self.run(tcp, &site.tls, endpoint, Pop::new(shared, peer)).await
+                self.run(tcp, &site, endpoint, Pop::new(shared, peer)).await
             }
         };
         match ended {
@@ -145,7 +146,7 @@ impl Front {
     async fn run<E>(
         &self,
         tcp: TcpStream,
-        tls: &Tls,
+        site: &Site,
         mut endpoint: E,
         mut handler: impl Handler<E>,
     ) -> Result<(), Broken>
@@ -154,12 +155,13 @@ impl Front {
         E::Event: Send,
     {
         tcp.set_nodelay(true)?;
-        let (mut stream, side) = (Stream::Plain(tcp), Side::Server(tls.clone().alpn(self.service.alpn())));
+        let pace = Pace::new(&site.shared.limits, Some((Arc::clone(&self.gate), Arc::clone(&self.metrics))));
+        let (mut stream, side) = (Stream::Plain(tcp), Side::Server(site.tls.clone().alpn(self.service.alpn())));
         if self.service.is_implicit_tls() {
-            endpoint.secured(stream.secure(&side, self.pace.handshake).await?);
+            endpoint.secured(stream.secure(&side, pace.handshake).await?);
         }
         let stopping = self.stopping.clone();
-        let ended = drive(&mut stream, &side, &self.pace, &mut endpoint, &mut handler, stopping).await;
+        let ended = drive(&mut stream, &side, &pace, &mut endpoint, &mut handler, stopping).await;
         handler.ended(&endpoint);
         ended
     }

@@ -5,10 +5,11 @@ mod recent;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use arc_swap::ArcSwap;
 
 use crate::limits::Limits;
 use crate::network::truncated;
@@ -16,8 +17,9 @@ use recent::{Penalty, Recent, Spaced};
 
 /// Counts who is here and remembers who was.
 pub(crate) struct Gate {
-    limits: Limits,
-    all: Arc<Semaphore>,
+    limits: ArcSwap<Limits>,
+    /// Connections that have a place.
+    taken: AtomicUsize,
     began: Instant,
     state: Mutex<State>,
 }
@@ -70,8 +72,8 @@ impl Gate {
     pub(crate) fn new(limits: Limits) -> Self {
         let remembered = limits.remembered;
         Gate {
-            all: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
-            limits,
+            limits: ArcSwap::from_pointee(limits),
+            taken: AtomicUsize::new(0),
             began: Instant::now(),
             state: Mutex::new(State {
                 present: HashMap::new(),
@@ -82,31 +84,40 @@ impl Gate {
         }
     }
 
+    /// Takes other bounds. Who is here stays; what is remembered of others, too, in tables of the size that they have.
+    pub(crate) fn adopt(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a connection whose peer is yet to be told.
-    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, Refused> {
-        Arc::clone(&self.all).try_acquire_owned().map_err(|_| Refused::Full)
+    pub(crate) fn place(self: &Arc<Self>) -> Result<Place, Refused> {
+        let limit = self.limits.load().connections;
+        let one_more = |taken| (taken < limit).then_some(taken + 1);
+        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        taken.map(|_| Place { gate: Arc::clone(self) }).map_err(|_| Refused::Full)
     }
 
     /// Whether places are getting rare: then nobody may be silent for long.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.all.available_permits() <= self.limits.connections / 10
+        let limit = self.limits.load().connections;
+        limit.saturating_sub(self.taken.load(Ordering::Relaxed)) <= limit / 10
     }
 
     /// Lets a peer in.
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, Refused> {
-        let pass = self.pass(Who::peer(peer), self.limits.per_peer)?;
-        let rate = self.limits.connection_rate;
+        let limits = self.limits.load();
+        let (pass, rate) = (self.pass(Who::peer(peer), limits.per_peer)?, limits.connection_rate);
         let fits = self.is_exempt(peer) || self.state().connections.of(&pass.who).take(self.began.elapsed(), rate);
         if fits { Ok(pass) } else { Err(Refused::TooFast) }
     }
 
     /// Lets a user in who has logged in.
     pub(crate) fn enter_user(self: &Arc<Self>, user: &str) -> Result<Pass, Refused> {
-        self.pass(Who::User(user.to_owned()), self.limits.per_user)
+        self.pass(Who::User(user.to_owned()), self.limits.load().per_user)
     }
 
     fn pass(self: &Arc<Self>, who: Who, limit: usize) -> Result<Pass, Refused> {
@@ -120,14 +131,15 @@ impl Gate {
     }
 
     fn is_exempt(&self, peer: IpAddr) -> bool {
-        self.limits.exempt.iter().any(|network| network.contains(peer))
+        self.limits.load().exempt.iter().any(|network| network.contains(peer))
     }
 
     /// Whether this peer, or this user from this peer, may send one more message now.
     pub(crate) fn may_send(&self, peer: IpAddr, user: Option<&str>) -> bool {
+        let limits = self.limits.load();
         let (who, rate) = match user {
-            Some(user) => (Who::User(user.to_owned()), self.limits.user_message_rate),
-            None => (Who::peer(peer), self.limits.message_rate),
+            Some(user) => (Who::User(user.to_owned()), limits.user_message_rate),
+            None => (Who::peer(peer), limits.message_rate),
         };
         self.is_exempt(peer) || self.state().messages.of(&who).take(self.began.elapsed(), rate)
     }
@@ -140,11 +152,11 @@ impl Gate {
 
     /// A log-in failed.
     pub(crate) fn failed(&self, peer: IpAddr, user: Option<&str>) {
-        let (now, mut state, Limits { auth_failures: limit, auth_penalty: first, .. }) =
-            (self.began.elapsed(), self.state(), &self.limits);
-        state.penalties.of(&Who::peer(peer)).add(now, *limit, *first, LONGEST.0);
+        let Limits { auth_failures: limit, auth_penalty: first, .. } = **self.limits.load();
+        let (now, mut state) = (self.began.elapsed(), self.state());
+        state.penalties.of(&Who::peer(peer)).add(now, limit, first, LONGEST.0);
         if let Some(user) = user {
-            state.penalties.of(&named(user)).add(now, limit.saturating_mul(USER_FACTOR), *first, LONGEST.1);
+            state.penalties.of(&named(user)).add(now, limit.saturating_mul(USER_FACTOR), first, LONGEST.1);
         }
     }
 
@@ -159,6 +171,17 @@ impl Gate {
 /// Names are told by whoever fails to log in: their case does not make others of them, and their length does not fill memory.
 fn named(user: &str) -> Who {
     Who::User(user.to_ascii_lowercase().chars().take(254).collect())
+}
+
+/// A connection's place; given back when dropped.
+pub(crate) struct Place {
+    gate: Arc<Gate>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gate.taken.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Somebody's presence; ends when dropped.
@@ -194,12 +217,16 @@ mod tests {
             exempt: Vec::new(),
             ..Limits::default()
         };
-        let gate = Arc::new(Gate::new(limits));
+        let gate = Arc::new(Gate::new(limits.clone()));
         let peer = |text: &str| text.parse().unwrap();
         let places: Vec<_> = (0..3).map(|_| gate.place().unwrap()).collect();
         assert!(gate.place().is_err() && gate.is_crowded());
-        drop(places);
-        assert!(!gate.is_crowded());
+        gate.adopt(Limits { connections: 4, ..limits.clone() });
+        let one_more = gate.place().unwrap();
+        gate.adopt(limits);
+        assert!(gate.place().is_err() && gate.is_crowded());
+        drop((places, one_more));
+        assert!(!gate.is_crowded() && gate.place().is_ok());
         let one = gate.enter(peer("2001:db8::1")).unwrap();
         let two = gate.enter(peer("2001:db8::2")).unwrap(); // the same /64
         assert_eq!(gate.enter(peer("2001:db8::3")).err(), Some(Refused::TooMany));

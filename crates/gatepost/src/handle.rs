@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -63,13 +64,18 @@ impl Handle {
 
     /// Reads the certificate again, for connections to come; when it can not be used all stays as it was.
     pub fn reload_certificate(&self) -> Result<(), TlsError> {
-        self.site.load().tls.reload()
+        let site = self.site.load();
+        site.tls.reload()?;
+        site.tls.warn(&site.shared.hostname, SystemTime::now());
+        Ok(())
     }
 
-    /// Takes certificate, users, keys, directory, policy, resolver and the bounds of messages from another server, for
-    /// sessions to come. Those that have begun go on as they were; listeners, store, spool, queue and the gate's bounds stay.
+    /// Takes certificate, users, keys, directory, policy, resolver, relay and all bounds from another server, for sessions and
+    /// deliveries to come. Those that have begun go on as they were; listeners, store, spool and the queue's folder stay, and
+    /// a server that began without a queue gets none.
     pub fn adopt(&self, server: Server) -> Result<(), Error> {
-        let site = server.site_after(&self.site.load().shared)?;
+        let engine = self.outbound.as_ref().map(Outbound::engine);
+        let site = server.site_after(&self.site.load().shared, engine)?;
         self.site.store(Arc::new(site));
         Ok(())
     }

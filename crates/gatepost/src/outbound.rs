@@ -234,6 +234,10 @@ impl Sender {
         Ok(Sender { relay, hostname, dns, anybody, verified })
     }
 
+    fn is_smarthost(&self) -> bool {
+        self.relay.smarthost.is_some()
+    }
+
     fn now(&self) -> SystemTime {
         (self.relay.clock)()
     }

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
 pub use entry::{Entry, Recipient, Said, State, Unreadable};
 
 /// A queue's folder. Any process may look into it and change it; the server notices within seconds.
@@ -90,6 +93,24 @@ impl Queue {
     /// Whether somebody else changed the queue since this was last asked.
     pub(crate) fn was_changed(&self) -> bool {
         fs::remove_file(self.folder.join(CHANGED)).is_ok()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes sure that one server alone empties the queue, until the folder is closed: the operating system's lock ends with
+    /// the process. Who only looks into the queue, or changes it, needs none.
+    pub(crate) fn lock(&self) -> io::Result<File> {
+        let lock = File::open(&self.folder)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(lock),
+            Err(Errno::WOULDBLOCK) => Err(io::Error::new(
+                io::ErrorKind::WouldBlock,
+                "another server works on it; stop that one, or give this one a folder of its own",
+            )),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes what a crash left behind: messages without an envelope, which nobody was told were accepted.

@@ -1,35 +1,26 @@
-//! The server: listeners, a task a connection, and an end that loses nothing.
+//! The server to be: what it is given. `start.rs` makes it run.
+
+mod start;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use gatepost_dkim::PrivateKey;
 use gatepost_dns::Resolver;
 use gatepost_pop3::server::Config as Pop3Config;
 use gatepost_sasl::{Authenticator, Policy as SaslPolicy};
 use gatepost_syntax::Domain;
 use thiserror::Error;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::delivery::{Shared, SigningIdentity};
+use crate::delivery::SigningIdentity;
 use crate::directory::Directory;
-use crate::drive::Pace;
-use crate::front::{Front, Site};
-use crate::gate::Gate;
-use crate::handle::Handle;
-use crate::http;
-use crate::judge::Judge;
 use crate::limits::Limits;
-use crate::metrics::{Gauge, Metrics};
+use crate::metrics::Gauge;
 use crate::network::Network;
-use crate::outbound::{Engine, Outbound, Relay};
+use crate::outbound::Relay;
 use crate::policy::Policy;
-use crate::pop::Logins;
 use crate::service::Service;
 use crate::store::MailStore;
 use crate::tls::Tls;
@@ -291,119 +282,4 @@ impl Server {
         }
         Ok(self)
     }
-
-    /// Starts listening, within a tokio runtime.
-    pub async fn start(mut self) -> Result<Handle, Error> {
-        let (listen, operators, limits) = (std::mem::take(&mut self.listen), self.operators, self.limits.clone());
-        let proxies: Arc<[Network]> = std::mem::take(&mut self.proxies).into();
-        let outbound = self.engine()?;
-        if let Some(queue) = outbound.clone().map(Outbound::new) {
-            let length = move || u32::try_from(queue.len()).map_or(f64::INFINITY, f64::from);
-            self = self.gauge("gatepost_queue_messages", "Messages that wait to be sent.", length);
-        }
-        let metrics = Arc::new(Metrics::new(std::mem::take(&mut self.gauges)));
-        let gate = Arc::new(Gate::new(limits.clone()));
-        let site =
-            Arc::new(ArcSwap::from_pointee(self.site(Arc::clone(&gate), Arc::clone(&metrics), outbound.clone())?));
-        let (stop, stopping) = watch::channel(false);
-        let pace = Pace::new(&limits, Some((Arc::clone(&gate), Arc::clone(&metrics))));
-        let (mut accepting, mut addresses) = (JoinSet::new(), Vec::new());
-        for &(service, address) in &listen {
-            let failed = |error| Error::Listen { service: service.name(), address: address.to_string(), error };
-            let only_v6 = listen.iter().any(|(_, other)| other.is_ipv4() && other.port() == address.port());
-            let listener = bind(address, only_v6).map_err(failed)?;
-            addresses.push((service, listener.local_addr().map_err(failed)?));
-            let front = Front {
-                service,
-                site: Arc::clone(&site),
-                gate: Arc::clone(&gate),
-                metrics: Arc::clone(&metrics),
-                pace: pace.clone(),
-                proxies: Arc::clone(&proxies),
-                stopping: stopping.clone(),
-            };
-            accepting.spawn(front.accept(listener, limits.grace));
-        }
-        if let Some(engine) = &outbound {
-            accepting.spawn(Arc::clone(engine).run(Arc::clone(&site), stopping.clone(), limits.grace));
-        }
-        let (mut answering, mut answers_at) = (JoinSet::new(), None);
-        if let Some(address) = operators {
-            let failed = |error| Error::Listen { service: "metrics", address: address.to_string(), error };
-            let listener = bind(address, false).map_err(failed)?;
-            answers_at = Some(listener.local_addr().map_err(failed)?);
-            answering.spawn(http::serve(listener, Arc::clone(&metrics), stopping));
-        }
-        let outbound = outbound.map(Outbound::new);
-        Ok(Handle { addresses, operators: answers_at, stop, accepting, answering, site, metrics, outbound })
-    }
-
-    fn engine(&mut self) -> Result<Option<Arc<Engine>>, Error> {
-        let (Some(relay), Some(resolver)) = (self.relay.take(), &self.resolver) else {
-            return Ok(None);
-        };
-        Engine::open(relay, self.hostname.clone(), Arc::clone(resolver)).map(|engine| Some(Arc::new(engine)))
-    }
-
-    /// What sessions begin with, in place of what another server had: gate, metrics, store, spool and queue are one for all.
-    pub(crate) fn site_after(mut self, before: &Shared) -> Result<Site, Error> {
-        self.store = Some(Arc::clone(&before.store));
-        self.spool.clone_from(&before.spool);
-        self.site(Arc::clone(&before.gate), Arc::clone(&before.metrics), before.outbound.clone())
-    }
-
-    fn site(&mut self, gate: Arc<Gate>, metrics: Arc<Metrics>, outbound: Option<Arc<Engine>>) -> Result<Site, Error> {
-        let resolver = self.resolver.take().ok_or(Error::Missing("a resolver"))?;
-        let judge = Judge::new(resolver, self.hostname.as_str()).preset(self.policy.preset());
-        let judge = judge.trusted_sealers(std::mem::take(&mut self.sealers));
-        let shared = Shared {
-            judge: if self.bundles.is_some() { judge.bundles() } else { judge },
-            bundles: self.bundles.clone(),
-            users: self.users.clone().ok_or(Error::Missing("users"))?,
-            store: self.store.clone().ok_or(Error::Missing("a store"))?,
-            spool: self.spool.clone(),
-            signers: std::mem::take(&mut self.signers),
-            directory: std::mem::take(&mut self.directory).domain_of_host(&self.hostname),
-            limits: self.limits.clone(),
-            hostname: self.hostname.clone(),
-            gate,
-            metrics,
-            outbound,
-            sasl: self.sasl.clone(),
-            authenticator: self.authenticator.clone(),
-            pop3: Pop3Config { stls: true, ..self.pop3.clone() },
-            logins: Logins::default(),
-        };
-        Ok(Site { shared: Arc::new(shared), tls: self.tls.clone().ok_or(Error::Missing("a certificate"))? })
-    }
-
-    /// Runs until SIGTERM or SIGINT; SIGHUP reads the certificate again.
-    pub fn run(self) -> Result<(), Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
-        runtime.block_on(async {
-            let handle = self.start().await?;
-            let reload = |handle: &Handle| match handle.reload_certificate() {
-                Ok(()) => tracing::info!("the certificate was read again"),
-                Err(error) => tracing::error!(%error, "the certificate stays as it was"),
-            };
-            handle.until_signal(reload).await.map_err(Error::Runtime)
-        })
-    }
-}
-
-/// Connections that the system keeps until they are accepted.
-const BACKLOG: i32 = 4096;
-
-/// Listens at an address; `only_v6` where IPv4 has a listener of its own on the port.
-fn bind(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(only_v6)?;
-    }
-    socket.set_reuse_address(true)?; // connections of the last run may linger
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }

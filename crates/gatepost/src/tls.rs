@@ -1,13 +1,16 @@
 //! TLS: the one file that names rustls, with the client's side below it.
 
+mod certificate;
 pub(crate) mod client;
 mod end_point;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use gatepost_syntax::Domain;
 use gatepost_wire::{TlsInfo, TlsVersion};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
@@ -19,6 +22,8 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 pub(crate) use tokio_rustls::TlsStream;
+
+pub use certificate::CertificateProblem;
 
 /// A certificate with its key, for TLS 1.2 and 1.3. Clones share it; [`Tls::reload`] changes it for new connections.
 #[derive(Clone)]
@@ -68,6 +73,8 @@ struct Files {
 /// What was read.
 struct Loaded {
     config: Arc<ServerConfig>,
+    /// The server's own, without those that vouch for it.
+    leaf: Option<CertificateDer<'static>>,
     end_point: Option<Vec<u8>>,
 }
 
@@ -92,7 +99,8 @@ impl Files {
         let chain = certificates(&self.certificate)?;
         let private = PrivateKeyDer::from_pem_file(&self.key)
             .map_err(|error| TlsError::Pem { path: self.key.display().to_string(), error: io::Error::other(error) })?;
-        let end_point = chain.first().and_then(|leaf| end_point::of(leaf));
+        let leaf = chain.first().cloned();
+        let end_point = leaf.as_ref().and_then(|leaf| end_point::of(leaf));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -102,7 +110,7 @@ impl Files {
             Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
         };
         let config = Arc::new(builder.with_single_cert(chain, private).map_err(wrong)?);
-        Ok(Loaded { config, end_point })
+        Ok(Loaded { config, leaf, end_point })
     }
 }
 
@@ -129,6 +137,20 @@ impl Tls {
     pub fn reload(&self) -> Result<(), TlsError> {
         self.loaded.store(Arc::new(self.files.load()?));
         Ok(())
+    }
+
+    /// What clients that verify will find wrong with the certificate of this host.
+    pub fn problems(&self, host: &Domain, now: SystemTime) -> Vec<CertificateProblem> {
+        let loaded = self.loaded.load();
+        loaded.leaf.iter().flat_map(|leaf| certificate::problems(leaf, host, now)).collect()
+    }
+
+    /// Tells the log of them.
+    pub(crate) fn warn(&self, host: &Domain, now: SystemTime) {
+        for problem in self.problems(host, now) {
+            let certificate = self.files.certificate.display();
+            tracing::warn!(%certificate, %host, "clients that verify will refuse the certificate: {problem}");
+        }
     }
 
     /// For a port on which TLS comes first. Behind STARTTLS and STLS it is clear what is spoken.

@@ -41,6 +41,62 @@ async fn mail_goes_through_the_mx_over_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_sends_another_way() {
+    let (place, store, hands) = (Place::new("reload"), Memory::new(), Hands::new());
+    let (receiver, address) = Receiver::start("127.0.0.1:0", obliging);
+    let folder = place.0.join("queue");
+    let handle = sending(&place, &store, "", Relay::new(&folder).port(address.port()).clock(hands.clock())).await;
+    let outbound = handle.outbound().unwrap().clone();
+    let adopt = |zone: &str, relay: Option<Relay>| {
+        let next = server(&place, &["alice@example.test"], &store, zone);
+        handle.adopt(match relay {
+            Some(relay) => next.relay(relay),
+            None => next,
+        })
+    };
+    let servfail = "else.test * !SERVFAIL";
+    adopt(servfail, Some(Relay::new(&folder).port(address.port()).clock(hands.clock()))).unwrap();
+    assert_eq!(submit(&handle, &["bob@else.test"], "waits for DNS").await.code, 250);
+    outbound.flush().await;
+    assert_eq!((outbound.len(), receiver.messages.lock().unwrap().len()), (1, 0));
+    // another resolver, to which this domain is known
+    adopt(ZONE, Some(Relay::new(&folder).port(address.port()).clock(hands.clock()))).unwrap();
+    hands.forward(HOUR);
+    outbound.flush().await;
+    assert_eq!((outbound.len(), receiver.messages.lock().unwrap().len()), (0, 1));
+    // a smarthost for what waits, too
+    adopt(servfail, Some(Relay::new(&folder).clock(hands.clock()))).unwrap();
+    assert_eq!(submit(&handle, &["bob@else.test"], "waits for a smarthost").await.code, 250);
+    outbound.flush().await;
+    let smarthost = Smarthost::new("127.0.0.1", address.port(), SmarthostTls::Opportunistic);
+    adopt(servfail, Some(Relay::new(&folder).smarthost(smarthost).clock(hands.clock()))).unwrap();
+    hands.forward(HOUR);
+    outbound.flush().await;
+    assert_eq!((outbound.len(), receiver.messages.lock().unwrap().len()), (0, 2));
+    // none any more, and then again
+    adopt(ZONE, None).unwrap();
+    assert_eq!(submit(&handle, &["bob@else.test"], "refused").await.code, 550);
+    adopt(ZONE, Some(Relay::new(&folder).port(address.port()).clock(hands.clock()))).unwrap();
+    assert_eq!(submit(&handle, &["bob@else.test"], "taken").await.code, 250);
+    outbound.flush().await;
+    assert_eq!((outbound.len(), receiver.messages.lock().unwrap().len()), (0, 3));
+    assert!(inbox(&store).is_empty());
+    handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_works_on_a_queue() {
+    let (place, store) = (Place::new("lock"), Memory::new());
+    let relay = || Relay::new(place.0.join("queue"));
+    let handle = sending(&place, &store, ZONE, relay()).await;
+    let second = server(&place, &[], &store, ZONE).relay(relay()).start().await;
+    let refused = second.err().unwrap().to_string();
+    assert!(refused.contains("/queue: another server works on it"), "{refused}");
+    handle.stop().await;
+    server(&place, &[], &store, ZONE).relay(relay()).start().await.unwrap().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_for_now_is_tried_again_and_told_when_it_takes_long() {
     let (place, store, hands, times) = (Place::new("later"), Memory::new(), Hands::new(), AtomicUsize::new(0));
     let (receiver, address) = Receiver::start("127.0.0.1:0", move |line| match line {

@@ -10,6 +10,7 @@ use gatepost_smtp::report::{Action, Recipient as Told, Report, Returned, Written
 use gatepost_smtp::{Class, EnvelopeId, Notify, Status};
 use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, ReversePath};
 
+use super::Sender;
 use super::dispatch::Engine;
 use super::live::{Live, blocking};
 use crate::delivery::{Shared, SigningIdentity};
@@ -74,7 +75,7 @@ impl Engine {
                 entry.owes(recipient) && here == (action == Action::Delivered)
             }
             (Action::Delayed, State::Pending) => {
-                let late = self.sender.relay.retry.is_late(entry.arrived, self.now());
+                let late = self.sender().relay.retry.is_late(entry.arrived, self.now());
                 late && recipient.notify.delay && !recipient.warned && recipient.attempts > 0
             }
             _ => false,
@@ -82,6 +83,7 @@ impl Engine {
     }
 
     fn write(&self, entry: &Entry, to: &Mailbox, about: &[usize], action: Action, full: bool) -> io::Result<Written> {
+        let Sender { relay, hostname, .. } = &*self.sender();
         let recipients = about.iter().filter_map(|index| entry.recipients.get(*index)).map(|recipient| {
             let said = recipient.last.as_ref().filter(|_| matches!(action, Action::Failed | Action::Delayed));
             Told {
@@ -92,12 +94,12 @@ impl Engine {
                 reply: said.and_then(|said| said.reply.as_ref()),
                 reason: said.and_then(|said| said.reason.as_deref()),
                 tried: said.map(|said| said.at),
-                until: Some(self.sender.relay.retry.until(entry.arrived)),
+                until: Some(relay.retry.until(entry.arrived)),
             }
         });
         let id: String = random::nonce().ok_or_else(|| io::Error::other("the system has no randomness"))?;
         let report = Report {
-            mta: &self.sender.hostname,
+            mta: hostname,
             to,
             envelope_id: entry.envelope_id.as_ref().map(EnvelopeId::as_str),
             arrived: entry.arrived,
@@ -109,7 +111,7 @@ impl Engine {
             eight_bit: entry.eight_bit,
             utf8: entry.utf8,
         };
-        Ok(report.write(&self.sender.relay.limits.report))
+        Ok(report.write(&relay.limits.report))
     }
 }
 

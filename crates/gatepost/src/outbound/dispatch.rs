@@ -1,6 +1,7 @@
 //! The engine: it starts what is due, and writes down what comes of it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,7 +17,7 @@ use super::index::{Index, Job};
 use super::live::{Live, blocking};
 use super::retry::after;
 use super::route::Destination;
-use super::{Limits, Relay, Sender};
+use super::{Relay, Sender};
 use crate::delivery::Shared;
 use crate::front::Site;
 use crate::queue::{Draft, Entry, Queue, Ready, Recipient, Said, State};
@@ -28,7 +29,9 @@ const GLANCE: Duration = Duration::from_secs(5);
 /// The queue with all that empties it.
 pub(crate) struct Engine {
     pub(super) queue: Queue,
-    pub(super) sender: Sender,
+    sender: ArcSwap<Sender>,
+    /// Held while the process lives: two servers would deliver twice.
+    _lock: File,
     index: Mutex<Index>,
     noticing: tokio::sync::Mutex<()>,
     wake: Notify,
@@ -52,6 +55,10 @@ impl Outbound {
         Outbound { engine }
     }
 
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine)
+    }
+
     /// How many messages are in the queue.
     pub fn len(&self) -> usize {
         self.engine.index().len()
@@ -73,7 +80,7 @@ impl Outbound {
         self.engine.wake.notify_one();
         loop {
             let ended = self.engine.ended.notified();
-            if self.engine.index().is_idle(self.engine.sender.now()) {
+            if self.engine.index().is_idle(self.engine.now()) {
                 return;
             }
             ended.await;
@@ -87,11 +94,13 @@ impl Engine {
         let folder = relay.folder.clone();
         let failed = |error| Error::Queue { folder: folder.display().to_string(), error };
         let queue = Queue::open(&folder).map_err(failed)?;
+        let lock = queue.lock().map_err(failed)?;
         queue.recover().map_err(failed)?;
         let sender = Sender::new(relay, hostname, dns).map_err(|error| failed(io::Error::other(error)))?;
         let engine = Engine {
             queue,
-            sender,
+            sender: ArcSwap::from_pointee(sender),
+            _lock: lock,
             index: Mutex::default(),
             noticing: tokio::sync::Mutex::default(),
             wake: Notify::new(),
@@ -105,12 +114,18 @@ impl Engine {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn limits(&self) -> &Limits {
-        &self.sender.relay.limits
+    /// Sends another way from here on; the folder stays. Deliveries that run end as they began.
+    pub(crate) fn adopt(&self, relay: Relay, hostname: Domain, dns: Arc<dyn Resolver>) -> Result<(), Error> {
+        let failed = |error| Error::Queue { folder: self.queue.folder().display().to_string(), error };
+        let sender = Sender::new(relay, hostname, dns).map_err(|error| failed(io::Error::other(error)))?;
+        self.sender.store(Arc::new(sender));
+        self.read().map_err(failed)?; // who waits for which destination may have changed
+        self.wake.notify_one();
+        Ok(())
     }
 
-    fn is_smarthost(&self) -> bool {
-        self.sender.relay.smarthost.is_some()
+    pub(super) fn sender(&self) -> Arc<Sender> {
+        self.sender.load_full()
     }
 
     /// Learns all that lies in the folder.
@@ -120,7 +135,7 @@ impl Engine {
         index.clear();
         for entry in entries {
             match entry {
-                Ok(entry) => index.learn(&entry, self.is_smarthost()),
+                Ok(entry) => index.learn(&entry, self.sender().is_smarthost()),
                 Err(error) => tracing::error!(%error, "an envelope can not be read"),
             }
         }
@@ -142,30 +157,25 @@ impl Engine {
 
     /// The time by the engine's clock.
     pub(crate) fn now(&self) -> SystemTime {
-        self.sender.now()
+        self.sender().now()
     }
 
     /// Begins a message; `None` when the queue is full.
     pub(crate) fn begin(&self) -> io::Result<Option<Draft>> {
-        if self.index().has_room(self.limits()) { self.queue.begin().map(Some) } else { Ok(None) }
+        if self.index().has_room(&self.sender().relay.limits) { self.queue.begin().map(Some) } else { Ok(None) }
     }
 
     /// Accepts a message: it is in the queue, for good, when this returns.
     pub(crate) fn accept(&self, ready: Ready) -> io::Result<()> {
         let entry = ready.commit()?;
         tracing::info!(id = entry.id, from = %entry.from, recipients = entry.recipients.len(), "queued");
-        self.index().learn(&entry, self.is_smarthost());
+        self.index().learn(&entry, self.sender().is_smarthost());
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Works until the server stops, and then for as long as `grace` on what is in flight. What is cut off stays queued.
-    pub(crate) async fn run(
-        self: Arc<Self>,
-        site: Arc<ArcSwap<Site>>,
-        mut stopping: watch::Receiver<bool>,
-        grace: Duration,
-    ) {
+    /// Works until the server stops, and then for as long as sessions may on what is in flight. What is cut off stays queued.
+    pub(crate) async fn run(self: Arc<Self>, site: Arc<ArcSwap<Site>>, mut stopping: watch::Receiver<bool>) {
         let mut jobs = JoinSet::new();
         while !*stopping.borrow() {
             Arc::clone(&self).notice().await;
@@ -184,6 +194,7 @@ impl Engine {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        let grace = site.load().shared.limits.grace;
         let finished = async { while jobs.join_next().await.is_some() {} };
         if tokio::time::timeout(grace, finished).await.is_err() {
             tracing::warn!(left = jobs.len(), "deliveries are cut off; their messages stay queued");
@@ -191,7 +202,7 @@ impl Engine {
     }
 
     fn start(&self, now: SystemTime) -> Option<Job> {
-        self.index().start(now, self.limits())
+        self.index().start(now, &self.sender().relay.limits)
     }
 
     async fn job(self: Arc<Self>, shared: Arc<Shared>, job: Job) {
@@ -199,7 +210,7 @@ impl Engine {
             Ok(Some(entry)) => {
                 let mut index = self.index();
                 index.end(&job);
-                index.learn(&entry, self.is_smarthost());
+                index.learn(&entry, self.sender().is_smarthost());
             }
             Ok(None) => {
                 let mut index = self.index();
@@ -210,7 +221,7 @@ impl Engine {
                 tracing::error!(id = job.id, %error, "the queue can not be written; the message is tried again later");
                 let mut index = self.index();
                 index.end(&job);
-                index.put_off(job.clone(), after(self.now(), self.sender.relay.retry.first));
+                index.put_off(job.clone(), after(self.now(), self.sender().relay.retry.first));
             }
         }
         self.index().unshare(&job.id);
@@ -221,16 +232,16 @@ impl Engine {
         let Some(live) = self.live(&job.id).await? else {
             return Ok(None);
         };
-        let (entry, now) = (live.entry(), self.now());
+        let (entry, sender, now) = (live.entry(), self.sender(), self.now());
         let is_due = |recipient: &Recipient| {
-            let here = Destination::of(&recipient.to, self.is_smarthost()) == job.destination;
+            let here = Destination::of(&recipient.to, sender.is_smarthost()) == job.destination;
             here && recipient.state == State::Pending && recipient.next <= now
         };
         let due = entry.recipients.iter().enumerate().filter(|(_, recipient)| is_due(recipient));
         let due: Vec<usize> = due.map(|(index, _)| index).collect();
         if !due.is_empty() {
-            let attempt = self.sender.attempt(&live, &job.destination, due.clone());
-            let said = match tokio::time::timeout(self.limits().attempt, attempt).await {
+            let attempt = sender.attempt(&live, &job.destination, due.clone());
+            let said = match tokio::time::timeout(sender.relay.limits.attempt, attempt).await {
                 Ok(said) => said,
                 Err(_) => due.iter().map(|index| (*index, too_long(now))).collect(),
             };
@@ -262,7 +273,7 @@ impl Engine {
 
     /// Writes down what was said. Whoever was tried, and of whom nothing is said, has the message.
     async fn settle(&self, live: &Arc<Live>, due: &[usize], said: BTreeMap<usize, Said>) -> io::Result<()> {
-        let (now, retry) = (self.now(), self.sender.relay.retry.clone());
+        let (now, retry) = (self.now(), self.sender().relay.retry.clone());
         let id = live.entry().id;
         for (index, answer) in &said {
             tracing::info!(id, recipient = index, %answer, "not delivered");

@@ -63,7 +63,10 @@ impl Index {
         if self.running.values().map(BTreeSet::len).sum::<usize>() >= limits.deliveries {
             return None;
         }
-        let due = self.due.iter().filter_map(|(destination, set)| Some((set.first()?, destination)));
+        let due = self.due.iter().filter_map(|(destination, set)| {
+            let first = set.iter().find(|(_, id)| !self.is_sent_another_way(destination, id))?;
+            Some((first, destination))
+        });
         let free = |destination: &Destination| self.running(destination).len() < limits.per_destination;
         let ready = due.filter(|((next, _), destination)| *next <= now && free(destination));
         // whoever has waited longest
@@ -76,6 +79,13 @@ impl Index {
         }
         self.running.entry(destination.clone()).or_default().insert(first.1.clone());
         Some(Job { id: first.1, destination })
+    }
+
+    /// Whether the message is being sent as it was before a reload, to a smarthost or without it: its recipients are the same.
+    fn is_sent_another_way(&self, destination: &Destination, id: &str) -> bool {
+        let is_smarthost = |destination: &Destination| *destination == Destination::Smarthost;
+        let mut others = self.running.iter().filter(|(other, _)| is_smarthost(other) != is_smarthost(destination));
+        others.any(|(_, ids)| ids.contains(id))
     }
 
     /// A job has ended.

@@ -2,6 +2,8 @@
 
 use ring::digest::{self, Algorithm, SHA256, SHA384, SHA512};
 
+use super::certificate::inside;
+
 /// Of a certificate in DER; `None` where its signature algorithm has no one hash, as Ed25519 has none.
 pub(super) fn of(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(digest::digest(signature_hash(certificate)?, certificate).as_ref().to_vec())
@@ -39,20 +41,6 @@ fn pss_hash(parameters: &[u8]) -> Option<&'static Algorithm> {
         [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3] => Some(&SHA512),
         _ => None,
     }
-}
-
-/// What is inside of the first element if it has this tag, and what is behind it.
-fn inside(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&[found, first], rest) = der.split_first_chunk::<2>()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (octets.iter().fold(0, |length, octet| (length << 8) | usize::from(*octet)), rest)
-        }
-        _ => return None,
-    };
-    rest.split_at_checked(length).filter(|_| found == tag)
 }
 
 #[cfg(test)]
