@@ -12,7 +12,10 @@ use crate::store::Maildrop;
 /// Octets that are read at a time; a message that is longer is given piece by piece.
 const PIECE: usize = 64 << 10;
 /// Octets of messages that are read at a time where the client takes one after the other: these are given, and as many come.
-const AHEAD: usize = 128 << 10;
+/// They begin few and double, for who has taken much will take more, and each hop to where blocking is fine costs the same.
+const AHEAD: (usize, usize) = (128 << 10, 512 << 10);
+/// Messages that are read at a time, however small they are.
+const MESSAGES: usize = 1024;
 
 /// A maildrop, and what was read of it.
 pub(super) struct Ahead {
@@ -25,6 +28,8 @@ pub(super) struct Ahead {
     rest: Option<Reader>,
     /// What the client takes next if it goes on as it did.
     next: usize,
+    /// Octets that are read at a time if it does.
+    octets: usize,
 }
 
 type Reader = Box<dyn Read + Send>;
@@ -37,7 +42,7 @@ struct Taken {
 
 impl Ahead {
     pub(super) fn new(maildrop: Arc<dyn Maildrop>) -> Self {
-        Ahead { maildrop, read: VecDeque::new(), coming: None, rest: None, next: usize::MAX }
+        Ahead { maildrop, read: VecDeque::new(), coming: None, rest: None, next: usize::MAX, octets: AHEAD.0 }
     }
 
     /// Gives the next piece of a message.
@@ -64,18 +69,20 @@ impl Ahead {
         self.next = index + 1;
         if !in_order {
             self.read.clear();
+            self.octets = AHEAD.0;
         }
         loop {
             while let Some(taken) = self.read.pop_front() {
                 if taken.index == index {
                     if in_order && self.coming.is_none() {
-                        self.send_for(self.read.back().map_or(index, |last| last.index) + 1, AHEAD);
+                        self.send_for(self.read.back().map_or(index, |last| last.index) + 1, self.octets);
+                        self.octets = (2 * self.octets).min(AHEAD.1);
                     }
                     return taken;
                 }
             }
             if self.coming.is_none() {
-                self.send_for(index, if in_order { AHEAD } else { 0 });
+                self.send_for(index, if in_order { self.octets } else { 0 });
             }
             match self.coming.take() {
                 Some(coming) => match coming.await {
@@ -90,7 +97,7 @@ impl Ahead {
     /// Reads a message and, up to so many octets, those behind it.
     fn send_for(&mut self, index: usize, octets: usize) {
         let maildrop = Arc::clone(&self.maildrop);
-        let sizes: Vec<u64> = maildrop.entries().iter().skip(index).take(AHEAD / 512).map(|entry| entry.size).collect();
+        let sizes: Vec<u64> = maildrop.entries().iter().skip(index).take(MESSAGES).map(|entry| entry.size).collect();
         if sizes.is_empty() {
             return;
         }
