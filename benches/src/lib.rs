@@ -4,6 +4,7 @@
 
 pub mod dkim;
 pub mod spf;
+pub mod table;
 
 /// Prose of about this many octets, lines of up to 76 octets with CRLF.
 pub fn prose(octets: usize) -> Vec<u8> {
