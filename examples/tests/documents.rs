@@ -49,6 +49,21 @@ fn links_lead_to_files() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// Decisions are listed by `.ci/book.py`, which CI asks whether they are all there.
+#[test]
+fn the_book_has_every_page() {
+    let docs = root().join("docs");
+    let decision = |page: &String| page.starts_with("decisions/0");
+    let listed = links(&std::fs::read_to_string(docs.join("SUMMARY.md")).unwrap());
+    let page = |path: &PathBuf| unix(path.strip_prefix(&docs).unwrap());
+    let pages: BTreeSet<String> = texts(&docs, "md").iter().map(|(path, _)| page(path)).collect();
+    let mut expected: Vec<String> = pages.into_iter().filter(|page| !decision(page) && page != "SUMMARY.md").collect();
+    let mut found: Vec<String> = listed.into_iter().filter(|page| !decision(page)).collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected, "docs/SUMMARY.md lists the pages of docs/, each once");
+}
+
 /// `` `path/to/file.rs::name` `` in a document names a test.
 fn named_tests(text: &str) -> Vec<(String, String)> {
     text.split('`')
