@@ -5,23 +5,10 @@ use std::hint::black_box;
 
 use bytes::BytesMut;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use gatepost_benches::COMMANDS;
 use gatepost_smtp::Command;
 use gatepost_smtp::server::{Config, Event, Profile, Server};
 use gatepost_wire::{DotWriter, Endpoint, LineCheck, Step};
-
-/// Ten commands of a session, 33 octets on average.
-const COMMANDS: [&str; 10] = [
-    "EHLO client.example.org",
-    "AUTH PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==",
-    "MAIL FROM:<alice@example.org> SIZE=12345 BODY=8BITMIME RET=HDRS ENVID=QQ314159",
-    "RCPT TO:<bob@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.net",
-    "RCPT TO:<carol@example.net> NOTIFY=NEVER",
-    "DATA",
-    "BDAT 86400 LAST",
-    "RSET",
-    "NOOP",
-    "QUIT",
-];
 
 fn bytes(group: &mut BenchmarkGroup<'_, WallTime>, octets: usize) {
     group.throughput(Throughput::Bytes(u64::try_from(octets).unwrap()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use gatepost_dkim::sign::{Signer, Spec};
-use gatepost_dkim::{Algorithm, Limits, PrivateKey, SigningKey, Verifier, canon};
+use gatepost_dkim::{Algorithm, Limits, Outcome, PrivateKey, SigningKey, Verifier, canon};
 use gatepost_dns::{Zone, block_on};
 use gatepost_syntax::{HeaderBlock, HeaderLimits};
 use ring::digest::{SHA256, digest};
@@ -19,7 +19,7 @@ use rustls_pki_types::pem::PemObject;
 use crate::{base64, html, prose_of, ragged};
 
 /// A key made for these benches; it signs nothing else.
-const RSA_TEST_KEY: &str = include_str!("../keys/rsa2048-test.pem");
+pub const RSA_TEST_KEY: &str = include_str!("../keys/rsa2048-test.pem");
 const ED25519_TEST_SEED: [u8; 32] = [7; 32];
 
 /// Makes a body of about so many octets, another one for each seed.
@@ -79,6 +79,11 @@ pub struct Message {
 }
 
 impl Keys {
+    /// What is published at the selector `rsa` or `ed25519` of example.org.
+    pub fn record(&self, algorithm: Algorithm) -> String {
+        self.key(algorithm).public_record()
+    }
+
     fn key(&self, algorithm: Algorithm) -> &PrivateKey {
         if algorithm == Algorithm::RsaSha256 { &self.rsa.0 } else { &self.ed25519.0 }
     }
@@ -104,10 +109,15 @@ impl Keys {
 
     /// Verifies a message from its octets.
     pub fn verify(&self, message: &Message) -> bool {
-        let (headers, body) = HeaderBlock::parse(&message.signed, &HeaderLimits::default()).unwrap();
+        self.results(&message.signed).word() == "pass"
+    }
+
+    /// All that is found of a message.
+    pub fn results(&self, signed: &[u8]) -> Outcome {
+        let (headers, body) = HeaderBlock::parse(signed, &HeaderLimits::default()).unwrap();
         let mut verifier = Verifier::new(Arc::new(headers), &Limits::default());
-        verifier.body(message.signed.get(body..).unwrap());
-        block_on(verifier.finish().results(&self.zone, UNIX_EPOCH)).word() == "pass"
+        verifier.body(signed.get(body..).unwrap());
+        block_on(verifier.finish().results(&self.zone, UNIX_EPOCH))
     }
 
     /// What no verifier of ring's can do without.

@@ -6,6 +6,20 @@ pub mod dkim;
 pub mod spf;
 pub mod table;
 
+/// Ten commands of a session, 33 octets on average.
+pub const COMMANDS: [&str; 10] = [
+    "EHLO client.example.org",
+    "AUTH PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==",
+    "MAIL FROM:<alice@example.org> SIZE=12345 BODY=8BITMIME RET=HDRS ENVID=QQ314159",
+    "RCPT TO:<bob@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.net",
+    "RCPT TO:<carol@example.net> NOTIFY=NEVER",
+    "DATA",
+    "BDAT 86400 LAST",
+    "RSET",
+    "NOOP",
+    "QUIT",
+];
+
 /// Prose of about this many octets, lines of up to 76 octets with CRLF.
 pub fn prose(octets: usize) -> Vec<u8> {
     prose_of(1, octets)
