@@ -15,7 +15,7 @@ fn run(input: &[u8], chunk: usize, tls: bool) -> (Vec<Event>, String, &'static s
             Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
             Step::Event(Event::Ready(_)) if turns < 5 => {
                 turns += 1;
-                client.login("ann", &Secret::new("pencil"));
+                client.user_and_pass("ann", &Secret::new("pencil"));
             }
             Step::Event(Event::Ready(_)) => client.quit(),
             Step::Event(Event::Idle) if turns < 9 => {

@@ -19,7 +19,7 @@ pub fn law(octets: &[u8]) {
                 client = client.host(host, port);
             }
             let again = client.first().unwrap();
-            let Turn::Ask(Question::Token { user: name, .. }) = ask(&again).1 else { panic!() };
+            let Turn::Ask(Question::Token { user: name, .. }) = ask(again.expose()).1 else { panic!() };
             assert!(name == user || !octets.is_ascii());
         }
         (_, turn) => assert!(matches!(turn, Turn::Done(Err(_)))),

@@ -16,7 +16,7 @@ pub fn law(octets: &[u8]) {
             assert!(matches!(server.step(Input::Response(octets)), Turn::Done(Err(_))));
             let _ = (host, port);
             let again = OauthClient::xoauth2(user.as_deref().unwrap(), token).first().unwrap();
-            let Turn::Ask(Question::Token { user: name, .. }) = ask(&again).1 else { panic!() };
+            let Turn::Ask(Question::Token { user: name, .. }) = ask(again.expose()).1 else { panic!() };
             assert!(name == user || !octets.is_ascii());
         }
         (_, turn) => assert!(matches!(turn, Turn::Done(Err(_)))),

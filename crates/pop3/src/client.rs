@@ -16,7 +16,7 @@ mod transaction;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gatepost_sasl::{ClientExchange, Secret};
 use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
@@ -33,8 +33,7 @@ pub use request::Request;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The server can do this; say how to go on with [`Client::start_tls`], [`Client::authenticate`], [`Client::login`] or
-    /// [`Client::quit`].
+    /// The server can do this; say how to go on with [`Client::start_tls`], [`Client::log_in`] or [`Client::quit`].
     Ready(Capabilities),
     /// The server accepted the credentials; the maildrop is ours until [`Client::quit`].
     Authenticated,
@@ -161,8 +160,13 @@ impl Client {
 
     /// Sends a line of ours; none has a stranger's line end in it.
     fn say(&mut self, line: &str, next: State) {
-        self.output.extend_from_slice(line.as_bytes());
-        self.output.extend_from_slice(b"\r\n");
+        self.say_all(&[line.as_bytes()], next);
+    }
+
+    /// The same with a line in pieces, of which no other copy is made.
+    fn say_all(&mut self, pieces: &[&[u8]], next: State) {
+        self.output.reserve(pieces.iter().map(|piece| piece.len()).sum::<usize>() + "\r\n".len());
+        pieces.iter().chain(&[&b"\r\n"[..]]).for_each(|piece| self.output.extend_from_slice(piece));
         self.state = next;
     }
 
@@ -230,13 +234,23 @@ impl Endpoint for Client {
         }
     }
 
+    fn feed_owned(&mut self, input: BytesMut) {
+        match self.state {
+            State::Closed | State::Upgrading => self.feed(&input),
+            _ => self.input.feed_owned(input),
+        }
+    }
+
     fn poll(&mut self) -> Step<Event> {
         self.pump();
         while self.output.is_empty() && self.events.is_empty() && self.advance() {
             self.pump();
         }
         if !self.output.is_empty() {
-            return Step::Write(std::mem::take(&mut self.output).into());
+            let output = std::mem::take(&mut self.output);
+            // a line of a log-in may show the password: it is wiped when it has been written
+            let is_secret = matches!(self.state, State::Authenticating(_) | State::Pass);
+            return Step::Write(if is_secret { Bytes::from_owner(Secret::new(output)) } else { output.into() });
         }
         if let Some(event) = self.events.pop_front() {
             return Step::Event(event);

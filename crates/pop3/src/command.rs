@@ -10,7 +10,7 @@ use thiserror::Error;
 pub enum Command {
     User(String),
     Pass(Secret),
-    Auth { mechanism: Option<String>, initial: Option<String> },
+    Auth { mechanism: Option<String>, initial: Option<Secret> },
     Stls,
     Capa,
     Utf8,
@@ -103,7 +103,7 @@ fn top(rest: &str) -> Result<Command, CommandError> {
 fn auth(rest: Option<&str>) -> Result<Command, CommandError> {
     let mut words = rest.into_iter().flat_map(|rest| rest.split(' '));
     let mechanism = words.next().map(str::to_ascii_uppercase);
-    let initial = words.next().map(str::to_owned);
+    let initial = words.next().map(Secret::from);
     let ok = words.next().is_none() && mechanism.as_ref().is_none_or(|name| (1..=20).contains(&name.len()));
     if ok { Ok(Command::Auth { mechanism, initial }) } else { Err(CommandError::Arguments) }
 }

@@ -12,7 +12,7 @@ mod event;
 mod sending;
 mod transaction;
 
-use gatepost_sasl::{Answer, Rejection, ServerExchange};
+use gatepost_sasl::{Answer, Rejection, Secret, ServerExchange};
 use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::command::{Command, is_http};
@@ -242,17 +242,21 @@ impl Server {
 
     fn line(&mut self, line: Line) {
         if let State::Authenticating(_) = self.state {
-            return self.sasl_line(&line);
+            return self.sasl_line(line);
         }
         let user = match &mut self.state {
             State::Authorization(user) => user.take(),
             _ => None,
         };
-        let Line::Whole(line) = line else {
+        let Line::Whole(mut line) = line else {
             return self.fail("line too long or malformed");
         };
         let stranger = !matches!(self.state, State::Transaction(_));
-        match Command::parse(&line) {
+        let command = Command::parse(&line);
+        if let Ok(Command::Pass(_) | Command::Auth { .. }) = command {
+            Secret::wipe(&mut line);
+        }
+        match command {
             Ok(Command::Capa) => self.capabilities(),
             Ok(Command::Quit) => self.quit(),
             Ok(command) if stranger => self.authorization(command, user),

@@ -89,7 +89,7 @@ fn session(how: How, password: &str, messages: &Arc<[Vec<u8>]>, chunk: usize) ->
             Step::Event(Heard::Ready(_)) => {
                 begun = true;
                 match how {
-                    How::User => client.login("ann", &Secret::new(password)),
+                    How::User => client.user_and_pass("ann", &Secret::new(password)),
                     _ => client.authenticate(mechanism(how, password)),
                 }
             }
@@ -242,7 +242,7 @@ fn a_client_that_requires_tls_never_goes_on_without() {
         if matches!(event, Heard::Ready(_)) {
             client.start_tls();
             client.authenticate(mechanism(How::Plain, "pen cil"));
-            client.login("ann", &Secret::new("pen cil"));
+            client.user_and_pass("ann", &Secret::new("pen cil"));
         }
     };
     for (require_tls, pieces) in [
@@ -276,7 +276,7 @@ fn names_and_passwords_can_not_inject_commands() {
     ] {
         let (said, heard) = secured(&["+OK\r\n", CAPA], |client, event| {
             if matches!(event, Heard::Ready(_)) {
-                client.login(user, &Secret::new(password));
+                client.user_and_pass(user, &Secret::new(password));
             }
         });
         assert_eq!(said, "CAPA\r\n");
@@ -288,7 +288,7 @@ fn names_and_passwords_can_not_inject_commands() {
 fn a_server_that_breaks_the_rules_is_left() {
     let ask = |request: Request| {
         move |client: &mut Client, event: &Heard| match event {
-            Heard::Ready(_) => client.login("ann", &Secret::new("p")),
+            Heard::Ready(_) => client.user_and_pass("ann", &Secret::new("p")),
             Heard::Idle => client.ask(request),
             _ => {}
         }
@@ -360,7 +360,7 @@ fn a_password_is_not_shown_to_a_server_that_was_not_verified() {
                     None => break,
                 },
                 Step::Event(Heard::Ready(_)) => match how {
-                    How::User => client.login("ann", &Secret::new("pencil")),
+                    How::User => client.user_and_pass("ann", &Secret::new("pencil")),
                     _ => client.authenticate(mechanism(how, "pencil")),
                 },
                 Step::Event(Heard::Failed(failure)) => {

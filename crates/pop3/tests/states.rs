@@ -105,7 +105,7 @@ fn the_client_follows_its_table() {
             "Authenticating" => client.authenticate(Box::new(PlainClient::new("ann", Secret::new("p")))),
             "Quitting" => client.quit(),
             "Greeting" | "Capabilities" | "Authorization" => {}
-            _ => client.login("ann", &Secret::new("p")),
+            _ => client.user_and_pass("ann", &Secret::new("p")),
         }
         hear(
             &mut client,

@@ -19,9 +19,9 @@ pub trait ClientMechanism: Send {
     /// The registered name.
     fn name(&self) -> &'static str;
     /// The initial response; `None` where the server speaks first.
-    fn first(&mut self) -> Option<Vec<u8>>;
+    fn first(&mut self) -> Option<Secret>;
     /// The response to a challenge; an error cancels the exchange.
-    fn step(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError>;
+    fn step(&mut self, challenge: &[u8]) -> Result<Secret, ClientError>;
     /// Whether the server's success may be believed: with SCRAM only after its signature was right.
     fn may_succeed(&self) -> bool;
     /// What the server told of its refusal within the exchange, where the mechanism has a word for it.
@@ -82,6 +82,11 @@ impl Credentials {
     /// A name and a password.
     pub fn password(user: &str, password: impl Into<Secret>) -> Self {
         Credentials { user: user.to_owned(), password: Some(password.into()), ..Credentials::default() }
+    }
+
+    /// A certificate that the client has shown in TLS: the server knows whose it is.
+    pub fn certificate() -> Self {
+        Credentials { certificate: true, ..Credentials::default() }
     }
 
     /// A name and an access token of OAuth 2.0.

@@ -5,9 +5,11 @@ use gatepost_wire::{Line, TlsInfo};
 
 use crate::client::{ClientError, ClientMechanism};
 use crate::seam::{Answer, Input, Mechanism, Rejection, Turn};
+use crate::secret::Secret;
 use crate::server::{Policy, mechanism};
 
-/// The server's side. Challenges in its [`Turn`]s are base64 already: write them behind `334 ` or `+ `.
+/// The server's side. Challenges in its [`Turn`]s are base64 already: write them behind `334 ` or `+ `. What is decoded is
+/// wiped when it was used.
 ///
 /// Read lines of up to 12,288 octets while it lasts (RFC 4954 §4).
 pub struct ServerExchange(Box<dyn Mechanism>);
@@ -22,7 +24,7 @@ impl ServerExchange {
     /// Begins with the words of an AUTH command; `None` if the mechanism is not offered. `nonce` is as for [`mechanism`].
     pub fn begin(
         name: &str,
-        initial: Option<&str>,
+        initial: Option<&[u8]>,
         policy: &Policy,
         tls: Option<&TlsInfo>,
         nonce: &str,
@@ -30,18 +32,22 @@ impl ServerExchange {
         let mut exchange = ServerExchange(mechanism(name, policy, tls, nonce)?);
         let turn = match initial {
             None => exchange.step(Input::Start),
-            Some("=") => exchange.step(Input::Response(b"")), // an empty one (RFC 4954 §4)
-            Some("") => Turn::Done(Err(Rejection::NotBase64)),
-            Some(text) => exchange.response(text.as_bytes()),
+            Some(b"=") => exchange.step(Input::Response(b"")), // an empty one (RFC 4954 §4)
+            Some(b"") => Turn::Done(Err(Rejection::NotBase64)),
+            Some(text) => exchange.response(text),
         };
         Some((exchange, turn))
     }
 
-    /// Goes on with a line of the client.
-    pub fn line(&mut self, line: &Line) -> Turn {
+    /// Goes on with a line of the client, which is wiped.
+    pub fn line(&mut self, line: Line) -> Turn {
         match line {
             Line::Whole(line) if line.as_ref() == b"*" => Turn::Done(Err(Rejection::Cancelled)),
-            Line::Whole(line) => self.response(line),
+            Line::Whole(mut line) => {
+                let turn = self.response(&line);
+                Secret::wipe(&mut line);
+                turn
+            }
             Line::TooLong => Turn::Done(Err(Rejection::TooLong)),
             Line::Malformed | Line::Partial => Turn::Done(Err(Rejection::NotBase64)),
         }
@@ -53,8 +59,8 @@ impl ServerExchange {
     }
 
     fn response(&mut self, text: &[u8]) -> Turn {
-        match base64::decode(text) {
-            Ok(response) => self.step(Input::Response(&response)),
+        match base64::decode(text).map(Secret::new) {
+            Ok(response) => self.step(Input::Response(response.expose())),
             Err(_) => Turn::Done(Err(Rejection::NotBase64)),
         }
     }
@@ -67,11 +73,11 @@ impl ServerExchange {
     }
 }
 
-/// The client's side.
+/// The client's side. What it says may be the password in base64, so it is a [`Secret`].
 pub struct ClientExchange {
     mechanism: Box<dyn ClientMechanism>,
     /// An initial response that had no room in the command.
-    kept: Option<Vec<u8>>,
+    kept: Option<Secret>,
     error: Option<ClientError>,
 }
 
@@ -84,31 +90,31 @@ impl std::fmt::Debug for ClientExchange {
 impl ClientExchange {
     /// The words behind `AUTH `. An initial response that would make them longer than `room` waits for the server's empty
     /// challenge: commands end at 512 octets in SMTP and at 255 in POP3, with `AUTH ` and CRLF (RFC 4954 §4, RFC 5034 §4).
-    pub fn begin(mut mechanism: Box<dyn ClientMechanism>, room: usize) -> (Self, String) {
+    pub fn begin(mut mechanism: Box<dyn ClientMechanism>, room: usize) -> (Self, Secret) {
         let name = mechanism.name();
         let first = mechanism.first();
-        let words = match first.as_deref() {
-            None => name.to_owned(),
-            Some([]) => format!("{name} ="),
-            Some(first) => format!("{name} {}", base64::encode(first)),
+        let words = match first.as_ref().map(Secret::expose) {
+            None => Secret::from(name),
+            Some([]) => Secret::new(format!("{name} =")),
+            Some(first) => Secret::new([name.as_bytes(), b" ", encoded(first).expose()].concat()),
         };
-        let (kept, words) = if words.len() > room { (first, name.to_owned()) } else { (None, words) };
+        let (kept, words) = if words.expose().len() > room { (first, Secret::from(name)) } else { (None, words) };
         (ClientExchange { mechanism, kept, error: None }, words)
     }
 
     /// The line that answers what came behind `334 ` or `+ `. It is `*` where the exchange has to be given up; the server's
     /// last word is to come in any case.
-    pub fn challenge(&mut self, text: &[u8]) -> String {
+    pub fn challenge(&mut self, text: &[u8]) -> Secret {
         match self.respond(text) {
-            Ok(response) => base64::encode(response),
+            Ok(response) => encoded(response.expose()),
             Err(error) => {
                 self.error.get_or_insert(error);
-                "*".to_owned()
+                Secret::from("*")
             }
         }
     }
 
-    fn respond(&mut self, text: &[u8]) -> Result<Vec<u8>, ClientError> {
+    fn respond(&mut self, text: &[u8]) -> Result<Secret, ClientError> {
         let challenge = base64::decode(text).map_err(|_| ClientError::NotBase64)?;
         match self.kept.take() {
             Some(first) if challenge.is_empty() => Ok(first),
@@ -126,4 +132,8 @@ impl ClientExchange {
             None => Ok(()),
         }
     }
+}
+
+fn encoded(octets: &[u8]) -> Secret {
+    Secret::new(base64::encode(octets))
 }

@@ -5,6 +5,7 @@ use crate::name::Name;
 use crate::plain::verdict;
 use crate::prepare::prepare_octets;
 use crate::seam::{Input, Mechanism, Question, Rejection, Turn};
+use crate::secret::Secret;
 
 /// The server's side.
 #[derive(Debug)]
@@ -58,11 +59,11 @@ impl ClientMechanism for ExternalClient {
         Name::External.as_str()
     }
 
-    fn first(&mut self) -> Option<Vec<u8>> {
-        Some(self.authzid.clone().unwrap_or_default().into_bytes())
+    fn first(&mut self) -> Option<Secret> {
+        Some(Secret::new(self.authzid.clone().unwrap_or_default()))
     }
 
-    fn step(&mut self, _challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+    fn step(&mut self, _challenge: &[u8]) -> Result<Secret, ClientError> {
         Err(ClientError::Malformed)
     }
 

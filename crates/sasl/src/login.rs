@@ -65,17 +65,17 @@ impl ClientMechanism for LoginClient {
         Name::Login.as_str()
     }
 
-    fn first(&mut self) -> Option<Vec<u8>> {
+    fn first(&mut self) -> Option<Secret> {
         None // servers differ in what an initial response is
     }
 
-    fn step(&mut self, _challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+    fn step(&mut self, _challenge: &[u8]) -> Result<Secret, ClientError> {
         match (self.user.take(), self.password.take()) {
             (Some(user), password) => {
                 self.password = password;
-                Ok(user.into_bytes())
+                Ok(Secret::new(user))
             }
-            (None, Some(password)) => Ok(password.expose().to_vec()),
+            (None, Some(password)) => Ok(password),
             (None, None) => Err(ClientError::Malformed),
         }
     }

@@ -213,30 +213,27 @@ impl ClientMechanism for OauthClient {
         self.dialect.name()
     }
 
-    fn first(&mut self) -> Option<Vec<u8>> {
-        let mut message = match (self.dialect, self.user.as_deref()) {
+    fn first(&mut self) -> Option<Secret> {
+        let mut head = match (self.dialect, self.user.as_deref()) {
             (Dialect::OauthBearer, user) => format!("n,{},\x01", gs2::authzid(user)),
             (Dialect::Xoauth2, user) => format!("user={}\x01", user.unwrap_or_default()),
         };
         if let (Dialect::OauthBearer, Some((host, port))) = (self.dialect, &self.host) {
-            message += &format!("host={host}\x01port={port}\x01");
+            head += &format!("host={host}\x01port={port}\x01");
         }
-        let mut message = Vec::from(message + "auth=Bearer ");
-        message.extend_from_slice(self.token.expose());
-        message.extend_from_slice(b"\x01\x01");
-        Some(message)
+        Some(Secret::new([head.as_bytes(), b"auth=Bearer ", self.token.expose(), b"\x01\x01"].concat()))
     }
 
     /// A challenge is a refusal in JSON; it is acknowledged, and the server's no follows (RFC 7628 §3.2.3).
-    fn step(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+    fn step(&mut self, challenge: &[u8]) -> Result<Secret, ClientError> {
         if self.told.is_some() {
             return Err(ClientError::Malformed);
         }
         self.told = Some(ClientError::Told(String::from_utf8_lossy(challenge).into_owned()));
-        Ok(match self.dialect {
-            Dialect::OauthBearer => b"\x01".to_vec(),
-            Dialect::Xoauth2 => Vec::new(),
-        })
+        Ok(Secret::from(match self.dialect {
+            Dialect::OauthBearer => "\x01",
+            Dialect::Xoauth2 => "",
+        }))
     }
 
     fn may_succeed(&self) -> bool {

@@ -78,12 +78,13 @@ impl ClientMechanism for PlainClient {
         Name::Plain.as_str()
     }
 
-    fn first(&mut self) -> Option<Vec<u8>> {
+    fn first(&mut self) -> Option<Secret> {
         let authzid = self.authzid.as_deref().unwrap_or_default();
-        Some([authzid.as_bytes(), b"\0", self.user.as_bytes(), b"\0", self.password.expose()].concat())
+        let message = [authzid.as_bytes(), b"\0", self.user.as_bytes(), b"\0", self.password.expose()];
+        Some(Secret::new(message.concat()))
     }
 
-    fn step(&mut self, _challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+    fn step(&mut self, _challenge: &[u8]) -> Result<Secret, ClientError> {
         Err(ClientError::Malformed)
     }
 

@@ -10,6 +10,8 @@ pub use client::ScramClient;
 pub use keys::{ScramKeys, ScramKeysError};
 pub(crate) use server::{Plus, ScramServer};
 
+use crate::secret::Secret;
+
 /// The channel bindings that are known of a connection, the better one first: their types and data.
 ///
 /// `tls-unique` is not among them: it is broken without the extended master secret, and TLS 1.3 has none (RFC 9266 §1).
@@ -33,6 +35,6 @@ fn are_extensions<'a>(mut attributes: impl Iterator<Item = &'a str>) -> bool {
 }
 
 /// `ClientKey XOR ClientSignature`, either way.
-fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
-    one.iter().zip(other).map(|(a, b)| a ^ b).collect()
+fn xor(one: &[u8], other: &[u8]) -> Secret {
+    Secret::new(one.iter().zip(other).map(|(a, b)| a ^ b).collect::<Vec<u8>>())
 }

@@ -61,6 +61,18 @@ pub enum Question {
     },
 }
 
+impl Question {
+    /// Who is named: whom the peer says to be, or with a token or a certificate whom to act as. Nobody has proved it yet; it
+    /// is for counting what fails.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Question::Password { user, .. } | Question::ScramKeys { user, .. } => Some(user),
+            Question::Token { user, .. } => user.as_deref(),
+            Question::Certificate { authzid, .. } => authzid.as_deref(),
+        }
+    }
+}
+
 /// What the store says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -18,13 +18,24 @@ impl Secret {
     /// A password as it is to be compared and derived from: prepared by [`prepare`], if it is UTF-8.
     pub fn prepared(&self) -> Result<Secret, PrepareError> {
         match std::str::from_utf8(&self.0) {
-            Ok(text) => Ok(Secret::new(prepare(text)?.as_bytes())),
+            Ok(text) => Ok(Secret::new(prepare(text)?.into_owned())),
             Err(_) => Ok(self.clone()),
         }
     }
 
+    /// Overwrites octets that something secret was read from.
+    pub fn wipe(octets: &mut [u8]) {
+        octets.zeroize();
+    }
+
     /// The octets; do not log them.
     pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Secret {
+    fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }

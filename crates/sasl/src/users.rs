@@ -1,5 +1,6 @@
 //! A file of users, and the answers that it gives.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -149,21 +150,27 @@ impl UserFile {
         }
     }
 
+    /// One derivation, whoever it is: a password that fits is of no use to somebody without a name.
     fn password(&self, user: &str, password: &Secret, secret: &Secret) -> Option<Identity> {
+        let (verifier, name) = self.work(user, secret);
+        let fits = verifier.fits(password);
+        name.filter(|_| fits).map(|name| Identity { user: name.to_owned() })
+    }
+
+    /// What a password is held against, and whose it is. For who does not exist, or has no password, it is the work that it
+    /// would be for somebody who does, and nobody's.
+    fn work(&self, user: &str, secret: &Secret) -> (Cow<'_, Verifier>, Option<&str>) {
         let best = |user: &str| {
             let mut all: Vec<&Verifier> = self.verifiers(user).filter(|verifier| verifier.is_of_password()).collect();
             all.sort_by_key(|verifier| !matches!(verifier, Verifier::Argon2(_)));
             all.first().copied()
         };
-        match (best(user), self.name(user)) {
-            (Some(verifier), Some(name)) => verifier.fits(password).then(|| Identity { user: name.to_owned() }),
-            _ => {
-                // the work that it would be for somebody who exists, and no success
-                match self.somebody(user, secret, best) {
-                    Some(verifier) => verifier.fits(password),
-                    None => ScramKeys::fake(ScramHash::Sha256, secret, user, ITERATIONS).fits(password),
-                };
-                None
+        match (best(user), self.somebody(user, secret, best)) {
+            (Some(verifier), _) => (Cow::Borrowed(verifier), self.name(user)),
+            (None, Some(verifier)) => (Cow::Borrowed(verifier), None),
+            (None, None) => {
+                let fake = ScramKeys::fake(ScramHash::Sha256, secret, user, ITERATIONS);
+                (Cow::Owned(Verifier::Scram(fake)), None)
             }
         }
     }
@@ -255,4 +262,51 @@ fn row(text: &str) -> Result<Row, UserProblem> {
     let (name, verifier) = Verifier::split(text).ok_or(VerifierError::Kind)?;
     let verifier = verifier.parse()?;
     if is_name(name) { Ok(Row::Entry(name.to_owned(), verifier)) } else { Err(UserProblem::Name) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may
+mod tests {
+    use super::*;
+    use crate::verifier::Argon2Hash;
+
+    /// What a derivation costs, without its clock: the hash function and how often, or what argon2 is told.
+    fn cost(verifier: &Verifier) -> String {
+        let text = verifier.to_string();
+        let end = if text.starts_with("$argon2id$") {
+            text.rfind("$").and_then(|end| text[..end].rfind('$'))
+        } else {
+            text.find(':')
+        };
+        text[..end.unwrap()].to_owned()
+    }
+
+    /// An unknown user, a user without a password and a wrong password are one derivation of the same cost each; a timing
+    /// could only tell them apart by the look-up of a name.
+    #[test]
+    fn who_does_not_exist_is_the_same_work() {
+        let (secret, pencil) = (Secret::new("a secret of the server"), Secret::new("pencil"));
+        let scram = |count: u32| {
+            Verifier::Scram(ScramKeys::derive(
+                ScramHash::Sha256,
+                &pencil,
+                b"salt of 16 bytes",
+                count.try_into().unwrap(),
+            ))
+        };
+        let argon2 = Verifier::Argon2(Argon2Hash::derive(&pencil, b"salt of 16 bytes").unwrap());
+        for verifier in [scram(4096), scram(777), argon2] {
+            let mut file = UserFile::new();
+            file.add("ann", verifier.clone()).unwrap();
+            file.add("certified", Verifier::Certificate(Fingerprint::of(b"a certificate"))).unwrap();
+            assert_eq!(file.work("ann", &secret), (Cow::Borrowed(&verifier), Some("ann")));
+            for nobody in ["bob", "certified", "ANN ", ""] {
+                let (work, name) = file.work(nobody, &secret);
+                assert_eq!((cost(&work), name), (cost(&verifier), None), "{nobody:?}");
+                assert_eq!(file.password(nobody, &pencil, &secret), None, "the password of somebody else");
+            }
+        }
+        let nobody_at_all = UserFile::new();
+        assert_eq!(cost(&nobody_at_all.work("ann", &secret).0), cost(&scram(ITERATIONS.get())));
+    }
 }

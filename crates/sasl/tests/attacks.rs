@@ -130,9 +130,9 @@ fn final_messages_are_checked() {
         let (store, mut client) =
             (Store::new(), ScramClient::new("ann", &Secret::new("pencil"), "cn", Limits::default()));
         let mut server = mechanism("SCRAM-SHA-256", &Policy::of([Name::Scram(SHA256)]), Some(&tls(1)), "sn").unwrap();
-        let Turn::Ask(question) = server.step(Input::Response(&client.first().unwrap())) else { panic!() };
+        let Turn::Ask(question) = server.step(Input::Response(client.first().unwrap().expose())) else { panic!() };
         let Turn::Challenge(challenge) = server.step(Input::Answer(store.answer(&question))) else { panic!() };
-        let last = String::from_utf8(client.step(&challenge).unwrap()).unwrap();
+        let last = String::from_utf8(client.step(&challenge).unwrap().expose().to_vec()).unwrap();
         let changed = last.replacen(change.0, change.1, 1);
         assert_ne!(last, changed);
         assert_eq!(server.step(Input::Response(changed.as_bytes())), Turn::Done(Err(rejection)), "{changed}");
@@ -212,7 +212,7 @@ fn chosen(
 ) -> Result<String, ChoiceError> {
     let words: Vec<String> = words.iter().map(ToString::to_string).collect();
     let mut client = choose(&words, credentials, policy, tls, "n", &Limits::default())?;
-    let first = client.first().map(|first| String::from_utf8_lossy(&first).into_owned()).unwrap_or_default();
+    let first = client.first().map(|first| String::from_utf8_lossy(first.expose()).into_owned()).unwrap_or_default();
     Ok(format!("{} {}", client.name(), first.split(',').next().unwrap_or_default()))
 }
 

@@ -17,14 +17,14 @@ fn converse(
     store: &Store,
 ) -> (Result<Identity, Rejection>, bool) {
     let mut turn = match client.first() {
-        Some(first) => server.step(Input::Response(&first)),
+        Some(first) => server.step(Input::Response(first.expose())),
         None => server.step(Input::Start),
     };
     loop {
         turn = match turn {
             Turn::Ask(question) => server.step(Input::Answer(store.answer(&question))),
             Turn::Challenge(challenge) => match client.step(&challenge) {
-                Ok(response) => server.step(Input::Response(&response)),
+                Ok(response) => server.step(Input::Response(response.expose())),
                 Err(_) => return (Err(Rejection::Cancelled), false),
             },
             Turn::Done(result) => {
@@ -118,7 +118,7 @@ proptest! {
     ) {
         let (mut client, mut server) = scram_pair(plus);
         let store = Store::new();
-        let mut response = client.first().unwrap();
+        let mut response = client.first().unwrap().expose().to_vec();
         for message in 0_usize..4 {
             let mut turn = server.step(Input::Response(&if message == which && message != 3 {
                 let changed = mutated(&response, at, octet, kind);
@@ -137,7 +137,7 @@ proptest! {
                 challenge = changed;
             }
             match client.step(&challenge) {
-                Ok(next) => response = next,
+                Ok(next) => response = next.expose().to_vec(),
                 Err(_) => break,
             }
         }

@@ -40,7 +40,7 @@ fn scram(case: &Value) {
     let message = |index: usize| case["expect"]["messages"][index].as_str().unwrap().as_bytes().to_vec();
     let (mut client, keys) = both(case);
     let keys = keys.unwrap();
-    assert_eq!(client.first(), Some(message(0)), "{case}");
+    assert_eq!(client.first(), Some(Secret::new(message(0))), "{case}");
     let mut server = server(case["mechanism"].as_str().unwrap(), case["input"]["server_nonce"].as_str().unwrap());
     let Turn::Ask(Question::ScramKeys { user, .. }) = server.step(Input::Response(&message(0))) else {
         panic!("{case}")
@@ -48,10 +48,10 @@ fn scram(case: &Value) {
     assert_eq!(user, prepare(case["input"]["user"].as_str().unwrap()).unwrap());
     let ann = Identity { user: "ann".into() };
     assert_eq!(server.step(Input::Answer(Answer::Keys(keys.clone(), ann.clone()))), Turn::Challenge(message(1)));
-    assert_eq!(client.step(&message(1)), Ok(message(2)), "{case}");
+    assert_eq!(client.step(&message(1)), Ok(Secret::new(message(2))), "{case}");
     assert_eq!(server.step(Input::Response(&message(2))), Turn::Challenge(message(3)));
     assert!(!client.may_succeed());
-    assert_eq!(client.step(&message(3)), Ok(Vec::new()));
+    assert_eq!(client.step(&message(3)), Ok(Secret::new([])));
     assert!(client.may_succeed());
     assert_eq!(server.step(Input::Response(b"")), Turn::Done(Ok(ann)));
     let stored = keys.to_string();
@@ -110,7 +110,7 @@ fn bearer(case: &Value) {
                 if let (Some(host), Some(port)) = (&host, port) {
                     client = client.host(host, port);
                 }
-                assert_eq!(client.first(), Some(message));
+                assert_eq!(client.first(), Some(Secret::new(message)));
                 assert_eq!(token, Secret::new(expect["token"].as_str().unwrap()));
                 assert_eq!(user.unwrap(), expect["authzid"]);
                 assert_eq!((host.unwrap(), port), (expect["host"].as_str().unwrap().to_owned(), Some(143)));
@@ -123,8 +123,8 @@ fn bearer(case: &Value) {
 fn xoauth2(case: &Value) {
     let (user, token) = (case["input"]["user"].as_str().unwrap(), case["input"]["token"].as_str().unwrap());
     let message = OauthClient::xoauth2(user, Secret::new(token)).first().unwrap();
-    assert_eq!(base64::encode(&message), case["expect"]["message_base64"]);
-    let question = server("XOAUTH2", "nonce").step(Input::Response(&message));
+    assert_eq!(base64::encode(message.expose()), case["expect"]["message_base64"]);
+    let question = server("XOAUTH2", "nonce").step(Input::Response(message.expose()));
     let (user, token) = (Some(user.to_owned()), Secret::new(token));
     assert_eq!(question, Turn::Ask(Question::Token { user, token, host: None, port: None }));
 }

@@ -19,13 +19,13 @@ fn scram(hash: ScramHash, [client_nonce, server_nonce, salt, one, two, three, fo
     let mut client = ScramClient::new("user", &pencil, client_nonce, Limits::default()).hash(hash);
     let mut server = server(Name::Scram(hash), server_nonce);
     let keys = ScramKeys::derive(hash, &pencil, &base64::decode(salt).unwrap(), 4096.try_into().unwrap());
-    assert_eq!(client.first().unwrap(), one.as_bytes());
+    assert_eq!(client.first(), Some(Secret::new(one)));
     assert!(matches!(server.step(Input::Response(one.as_bytes())), Turn::Ask(Question::ScramKeys { .. })));
     let challenge = server.step(Input::Answer(Answer::Keys(keys, user.clone())));
     assert_eq!(challenge, Turn::Challenge(two.into()));
-    assert_eq!(client.step(two.as_bytes()), Ok(three.into()));
+    assert_eq!(client.step(two.as_bytes()), Ok(Secret::new(three)));
     assert_eq!(server.step(Input::Response(three.as_bytes())), Turn::Challenge(four.into()));
-    assert_eq!(client.step(four.as_bytes()), Ok(Vec::new()));
+    assert_eq!(client.step(four.as_bytes()), Ok(Secret::new([])));
     assert!(client.may_succeed());
     assert_eq!(server.step(Input::Response(b"")), Turn::Done(Ok(user)));
 }
@@ -65,12 +65,12 @@ fn rfc_7677_section_3() {
 #[test]
 fn rfc_4616_section_4() {
     let first = PlainClient::new("tim", Secret::new("tanstaaftanstaaf")).first().unwrap();
-    assert_eq!(first, b"\0tim\0tanstaaftanstaaf");
+    assert_eq!(first, Secret::new("\0tim\0tanstaaftanstaaf"));
     let first = PlainClient::new("Kurt", Secret::new("xipj3plmq")).authzid(Some("Ursel".into())).first().unwrap();
-    assert_eq!(first, b"Ursel\0Kurt\0xipj3plmq");
+    assert_eq!(first, Secret::new("Ursel\0Kurt\0xipj3plmq"));
     let password = Secret::new("xipj3plmq");
     let question = Question::Password { user: "Kurt".into(), authzid: Some("Ursel".into()), password };
-    assert_eq!(server(Name::Plain, "").step(Input::Response(&first)), Turn::Ask(question));
+    assert_eq!(server(Name::Plain, "").step(Input::Response(first.expose())), Turn::Ask(question));
 }
 
 #[test]
@@ -80,9 +80,9 @@ fn rfc_7628_section_4() {
     let first = client.first().unwrap();
     let expected =
         format!("n,a=user@example.com,\x01host=server.example.com\x01port=143\x01auth=Bearer {token}\x01\x01");
-    assert_eq!(first, expected.as_bytes());
+    assert_eq!(first, Secret::new(expected));
     let mut server = server(Name::OauthBearer, "");
-    assert!(matches!(server.step(Input::Response(&first)), Turn::Ask(Question::Token { .. })));
+    assert!(matches!(server.step(Input::Response(first.expose())), Turn::Ask(Question::Token { .. })));
     // §4.3: the refusal, the client's ^A, and the end
     let mut refusal = TokenRefusal::default();
     refusal.scope = Some("example_scope".into());
@@ -90,7 +90,7 @@ fn rfc_7628_section_4() {
     let Turn::Challenge(json) = server.step(Input::Answer(Answer::RefuseToken(refusal))) else { panic!() };
     let text = r#"{"status":"invalid_token","scope":"example_scope","openid-configuration":"https://example.com/.well-known/openid-configuration"}"#;
     assert_eq!(json, text.as_bytes());
-    assert_eq!(client.step(&json), Ok(b"\x01".to_vec()));
+    assert_eq!(client.step(&json), Ok(Secret::new("\x01")));
     assert_eq!(server.step(Input::Response(b"\x01")), Turn::Done(Err(Rejection::Denied)));
     assert_eq!(client.told(), Some(ClientError::Told(text.into())));
     assert!(!client.may_succeed());

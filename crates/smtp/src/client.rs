@@ -18,7 +18,8 @@ mod transaction;
 
 use std::collections::VecDeque;
 
-use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, choose};
+use bytes::Bytes;
+use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, Secret, choose};
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
 
 use content::Chunks;
@@ -166,7 +167,7 @@ impl Client {
             return self.fail(Failure::TlsRequired, false);
         }
         let (exchange, words) = ClientExchange::begin(mechanism, 512 - "AUTH \r\n".len()); // RFC 4954 §4
-        self.say(&format!("AUTH {words}"), State::Authenticating(exchange));
+        self.say_all(&[b"AUTH ", words.expose()], State::Authenticating(exchange));
     }
 
     /// Says good-bye.
@@ -203,9 +204,14 @@ impl Client {
 
     /// Sends a line of ours; types make sure that no stranger's line end is in it.
     fn say(&mut self, line: &str, next: State) {
+        self.say_all(&[line.as_bytes()], next);
+    }
+
+    /// The same with a line in pieces, of which no other copy is made.
+    fn say_all(&mut self, pieces: &[&[u8]], next: State) {
         if self.is_silent() {
-            self.output.extend_from_slice(line.as_bytes());
-            self.output.extend_from_slice(b"\r\n");
+            self.output.reserve(pieces.iter().map(|piece| piece.len()).sum::<usize>() + "\r\n".len());
+            pieces.iter().chain(&[&b"\r\n"[..]]).for_each(|piece| self.output.extend_from_slice(piece));
             self.state = next;
         }
     }
@@ -305,7 +311,7 @@ impl Client {
         if response.code == 334 {
             let text = response.lines.first().map(String::as_bytes).unwrap_or_default();
             let line = exchange.challenge(text);
-            return self.say(&line, State::Authenticating(exchange));
+            return self.say_all(&[line.expose()], State::Authenticating(exchange));
         }
         let accepted = response.is_positive();
         match exchange.end(accepted) {
@@ -333,7 +339,10 @@ impl Endpoint for Client {
     fn poll(&mut self) -> Step<Event> {
         while self.output.is_empty() && self.events.is_empty() && self.advance() {}
         if !self.output.is_empty() {
-            return Step::Write(std::mem::take(&mut self.output).into());
+            let output = std::mem::take(&mut self.output);
+            // a line of AUTH may show the password: it is wiped when it has been written
+            let is_secret = matches!(self.state, State::Authenticating(_));
+            return Step::Write(if is_secret { Bytes::from_owner(Secret::new(output)) } else { output.into() });
         }
         if let Some(event) = self.events.pop_front() {
             return Step::Event(event);

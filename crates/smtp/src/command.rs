@@ -1,5 +1,6 @@
 //! Commands (RFC 5321 §4.1.1), each from one whole line.
 
+use gatepost_sasl::Secret;
 use gatepost_syntax::MailboxError;
 use thiserror::Error;
 
@@ -32,7 +33,8 @@ pub enum Command {
     StartTls,
     Auth {
         mechanism: String,
-        initial: Option<String>,
+        /// In base64: it may be a password.
+        initial: Option<Secret>,
     },
 }
 
@@ -89,17 +91,11 @@ impl Command {
     /// Reads a line without its CRLF.
     pub fn parse_with(line: &[u8], paths: Paths) -> Result<Self, CommandError> {
         let text = text(line)?.trim_end_matches(' ');
-        let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let (verb, rest) = cut(text, b' ');
+        let rest = rest.unwrap_or_default();
         let none = |command: Command| if rest.is_empty() { Ok(command) } else { Err(CommandError::Syntax) };
-        let mut name = [0; 8]; // no verb is longer
-        let name = match name.get_mut(..verb.len()) {
-            None => return Err(CommandError::Unknown),
-            Some(name) => {
-                name.copy_from_slice(verb.as_bytes());
-                name.make_ascii_uppercase();
-                &*name
-            }
-        };
+        let name = &mut [0; 8]; // no verb is longer
+        let name = upper(verb, name);
         match name {
             b"MAIL" => return parameters::mail(rest, paths),
             b"RCPT" => return parameters::rcpt(rest, paths),
@@ -128,12 +124,30 @@ impl Command {
     }
 }
 
+/// What is in front of an ASCII octet, and what is behind it if it is there.
+pub(crate) fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
+    let found = text.bytes().position(|octet| octet == at);
+    let pieces = found.and_then(|found| Some((text.get(..found)?, text.get(found + 1..))));
+    pieces.unwrap_or((text, None))
+}
+
+/// A word in upper case; nothing if it is longer than all that are known.
+pub(crate) fn upper<'a>(word: &str, buffer: &'a mut [u8]) -> &'a [u8] {
+    let Some(upper) = buffer.get_mut(..word.len()) else {
+        return &[];
+    };
+    upper.copy_from_slice(word.as_bytes());
+    upper.make_ascii_uppercase();
+    upper
+}
+
 /// UTF-8 without control characters.
 fn text(line: &[u8]) -> Result<&str, CommandError> {
     // without a branch an octet: this stands in front of every command
-    let control = line.iter().fold(false, |control, octet| control | octet.is_ascii_control());
+    let look = |(control, all): (bool, u8), octet: &u8| (control | octet.is_ascii_control(), all | octet);
+    let (control, all) = line.iter().fold((false, 0), look);
     match std::str::from_utf8(line) {
-        Ok(text) if !control && (text.is_ascii() || !text.chars().any(char::is_control)) => Ok(text),
+        Ok(text) if !control && (all.is_ascii() || !text.chars().any(char::is_control)) => Ok(text),
         _ => Err(CommandError::Characters),
     }
 }
@@ -146,7 +160,7 @@ fn hello(name: &str, extended: bool) -> Result<Hello, CommandError> {
 
 /// `BDAT SP chunk-size [ SP "LAST" ]`
 fn bdat(rest: &str) -> Result<Command, CommandError> {
-    let (size, last) = rest.split_once(' ').map_or((rest, None), |(size, last)| (size, Some(last)));
+    let (size, last) = cut(rest, b' ');
     let last = match last {
         None => false,
         Some(word) if word.eq_ignore_ascii_case("LAST") => true,
@@ -162,10 +176,10 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 }
 
 fn auth(rest: &str) -> Result<Command, CommandError> {
-    let (mechanism, initial) = rest.split_once(' ').map_or((rest, None), |(name, initial)| (name, Some(initial)));
+    let (mechanism, initial) = cut(rest, b' ');
     let ok = !mechanism.is_empty() && mechanism.len() <= 20 && !initial.is_some_and(|initial| initial.contains(' '));
     if !ok {
         return Err(CommandError::Syntax);
     }
-    Ok(Command::Auth { mechanism: mechanism.to_ascii_uppercase(), initial: initial.map(str::to_owned) })
+    Ok(Command::Auth { mechanism: mechanism.to_ascii_uppercase(), initial: initial.map(Secret::from) })
 }

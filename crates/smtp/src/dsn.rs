@@ -70,12 +70,13 @@ const ORCPT_OCTETS: usize = 500; // RFC 3461 §4.2, as written
 impl EnvelopeId {
     /// Printable ASCII, at most 100 octets when written.
     pub fn new(text: &str) -> Option<Self> {
-        let id = EnvelopeId(text.into());
-        (is_printable(text) && id.to_string().len() <= ENVID_OCTETS).then_some(id)
+        let fits = text.bytes().map(xtext_length).sum::<usize>() <= ENVID_OCTETS;
+        (fits && is_printable(text)).then(|| EnvelopeId(text.into()))
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if text.len() > ENVID_OCTETS { None } else { Self::new(&from_xtext(text)?) }
+        let id = from_xtext(text, String::with_capacity(text.len())).filter(|_| text.len() <= ENVID_OCTETS)?;
+        is_printable(&id).then(|| EnvelopeId(id.into()))
     }
 
     /// Not encoded.
@@ -90,43 +91,108 @@ impl fmt::Display for EnvelopeId {
     }
 }
 
-/// Whom the sender meant before any forwarding: `ORCPT=type;address` (RFC 3461 §4.2).
+/// Whom the sender meant before any forwarding: `ORCPT=type;address` (RFC 3461 §4.2, RFC 6533 §3). Printed it is ASCII;
+/// with `{:#}` the address of a `utf-8` one is UTF-8, for servers that take SMTPUTF8.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginalRecipient {
-    kind: Box<str>,
-    address: Box<str>,
+    /// The type, `;`, and the address, not encoded.
+    text: Box<str>,
+    /// Where the `;` is.
+    kind: usize,
 }
 
 impl OriginalRecipient {
-    /// An atom as the type, `rfc822` or `utf-8` (RFC 6533 §3), and an address of printable ASCII, not encoded.
+    /// An atom as the type, and an address, not encoded: of printable ASCII, or with the type `utf-8` of any characters but
+    /// controls.
     pub fn new(kind: &str, address: &str) -> Option<Self> {
+        if kind.contains(';') { None } else { Self::of([kind, ";", address].concat(), kind.len()) }
+    }
+
+    fn of(text: String, kind: usize) -> Option<Self> {
+        let recipient = OriginalRecipient { text: text.into(), kind };
+        let (kind, address) = (recipient.kind(), recipient.address());
         let atom = !kind.is_empty() && kind.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
-        let recipient = OriginalRecipient { kind: kind.into(), address: address.into() };
-        let fits = recipient.to_string().len() <= ORCPT_OCTETS;
-        (atom && fits && is_printable(address)).then_some(recipient)
+        let (sayable, length) = if is_utf8(kind) {
+            let sayable = !address.is_empty() && !address.chars().any(char::is_control);
+            (sayable, address.chars().map(unitext_length).sum::<usize>())
+        } else {
+            (is_printable(address), address.bytes().map(xtext_length).sum())
+        };
+        (atom && sayable && kind.len() + 1 + length <= ORCPT_OCTETS).then_some(recipient)
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (kind, address) = text.split_once(';')?;
-        if text.len() > ORCPT_OCTETS { None } else { Self::new(kind, &from_xtext(address)?) }
+        let kind = text.bytes().position(|octet| octet == b';').filter(|_| text.len() <= ORCPT_OCTETS)?;
+        let (head, address) = text.split_at_checked(kind + 1)?;
+        let mut decoded = String::with_capacity(text.len());
+        decoded.push_str(head);
+        let utf8 = is_utf8(text.get(..kind)?);
+        Self::of(if utf8 { from_unitext(address, decoded)? } else { from_xtext(address, decoded)? }, kind)
     }
 
     /// `rfc822`, as it was written.
     pub fn kind(&self) -> &str {
-        &self.kind
+        self.text.get(..self.kind).unwrap_or_default()
     }
 
     /// Not encoded.
     pub fn address(&self) -> &str {
-        &self.address
+        self.text.get(self.kind + 1..).unwrap_or_default()
     }
 }
 
 impl fmt::Display for OriginalRecipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{};", self.kind)?;
-        xtext(&self.address, f)
+        write!(f, "{};", self.kind())?;
+        if is_utf8(self.kind()) { unitext(self.address(), f) } else { xtext(self.address(), f) }
     }
+}
+
+pub(crate) fn is_utf8(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("utf-8")
+}
+
+/// `utf-8-addr-xtext = 1*(QCHAR / EmbeddedUnicodeChar)`; with `{:#}` `utf-8-addr-unitext`, where UTF-8 stays.
+fn unitext(address: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    address.chars().try_for_each(|c| match is_quchar(c) && (c.is_ascii() || f.alternate()) {
+        true => write!(f, "{c}"),
+        false => write!(f, "\\x{{{:02X}}}", u32::from(c)),
+    })
+}
+
+/// Octets of a character in ASCII: at most `\x{10FFFF}`.
+fn unitext_length(c: char) -> usize {
+    match u32::from(c) {
+        _ if is_quchar(c) && c.is_ascii() => 1,
+        ..0x100 => 6,
+        0x100..0x1000 => 7,
+        0x1000..0x1_0000 => 8,
+        0x1_0000..0x10_0000 => 9,
+        _ => 10,
+    }
+}
+
+/// `QUCHAR = QCHAR / UTF8-2 / UTF8-3 / UTF8-4`: no controls, no space, no `\`, `+` and `=`.
+fn is_quchar(c: char) -> bool {
+    !c.is_control() && !matches!(c, ' ' | '\\' | '+' | '=')
+}
+
+/// Either form; nothing is embedded that may not be so (RFC 6533 §3: `HEXPOINT`), and no control.
+fn from_unitext(text: &str, mut out: String) -> Option<String> {
+    let mut pieces = text.split('\\');
+    out.push_str(pieces.next()?);
+    for piece in pieces {
+        let (point, rest) = piece.strip_prefix("x{")?.split_once('}')?;
+        let digits = point.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'A'..=b'F'));
+        let short = (2..=6).contains(&point.len()) && (point.len() == 2 || !point.starts_with('0'));
+        let c = u32::from_str_radix(point, 16).ok().and_then(char::from_u32).filter(|_| digits && short)?;
+        if is_quchar(c) && c.is_ascii() {
+            return None; // there is one way to write it
+        }
+        out.push(c);
+        out.push_str(rest);
+    }
+    text.chars().all(|c| is_quchar(c) || c == '\\').then_some(out)
 }
 
 fn is_printable(text: &str) -> bool {
@@ -146,14 +212,23 @@ fn xtext(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// `hexchar = ASCII "+" immediately followed by two upper case hexadecimal digits`
-fn from_xtext(text: &str) -> Option<String> {
+/// Octets of an `xchar` or a `hexchar`.
+fn xtext_length(octet: u8) -> usize {
+    if is_xchar(octet) { 1 } else { 3 }
+}
+
+/// `hexchar = ASCII "+" immediately followed by two upper case hexadecimal digits`; what is read is put behind what is there.
+fn from_xtext(text: &str, mut out: String) -> Option<String> {
+    if text.bytes().all(is_xchar) {
+        out.push_str(text);
+        return Some(out);
+    }
     let digit = |octet: u8| match octet {
         b'0'..=b'9' => Some(octet - b'0'),
         b'A'..=b'F' => Some(octet - b'A' + 10),
         _ => None,
     };
-    let (mut octets, mut out) = (text.bytes(), String::with_capacity(text.len()));
+    let mut octets = text.bytes();
     while let Some(octet) = octets.next() {
         out.push(match octet {
             b'+' => char::from(16 * digit(octets.next()?)? + digit(octets.next()?)?),

@@ -97,7 +97,7 @@ impl fmt::Display for MailFrom {
     }
 }
 
-/// RCPT. Displayed, it is the command.
+/// RCPT. Displayed, it is the command; with `{:#}` as servers with SMTPUTF8 take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RcptTo {
     /// The forward-path.
@@ -133,7 +133,8 @@ impl fmt::Display for RcptTo {
             write!(f, " NOTIFY={notify}")?;
         }
         if let Some(original) = &self.original {
-            write!(f, " ORCPT={original}")?;
+            f.write_str(" ORCPT=")?;
+            original.fmt(f)?; // with `{:#}` in UTF-8
         }
         Ok(())
     }

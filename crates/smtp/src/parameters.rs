@@ -2,7 +2,7 @@
 
 use gatepost_syntax::{ForwardPath, MailboxError, ReversePath, split_path};
 
-use crate::command::{Command, CommandError, Paths, number};
+use crate::command::{Command, CommandError, Paths, cut, number, upper};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient};
 use crate::envelope::{Body, MailFrom, RcptTo};
 use crate::report::Returned;
@@ -13,17 +13,16 @@ pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command, CommandError> {
     let mut mail = MailFrom::new(ReversePath::parse(&path).map_err(CommandError::Path)?);
     let (mut body, mut auth) = (None, None);
     for (name, value) in parameters {
-        let is = |keyword: &str| name.eq_ignore_ascii_case(keyword);
-        match value {
-            Some(value) if is("SIZE") => once(&mut mail.size, number(value))?,
-            Some(value) if is("BODY") => once(&mut body, parse_body(value))?,
-            Some(value) if is("RET") => once(&mut mail.ret, Returned::parse(value))?,
-            Some(value) if is("ENVID") => once(&mut mail.envelope_id, EnvelopeId::parse(value))?,
+        match (upper(name, &mut [0; 10]), value) {
+            (b"SIZE", Some(value)) => once(&mut mail.size, number(value))?,
+            (b"BODY", Some(value)) => once(&mut body, parse_body(value))?,
+            (b"RET", Some(value)) => once(&mut mail.ret, Returned::parse(value))?,
+            (b"ENVID", Some(value)) => once(&mut mail.envelope_id, EnvelopeId::parse(value))?,
             // RFC 4954 §5: anybody may send it; nothing is concluded from it
-            Some(_) if is("AUTH") => once(&mut auth, Some(()))?,
-            None if is("SMTPUTF8") => flag(&mut mail.utf8)?,
-            None if is("REQUIRETLS") => flag(&mut mail.require_tls)?,
-            _ if ["SIZE", "BODY", "RET", "ENVID", "AUTH", "SMTPUTF8", "REQUIRETLS"].iter().any(|word| is(word)) => {
+            (b"AUTH", Some(_)) => once(&mut auth, Some(()))?,
+            (b"SMTPUTF8", None) => flag(&mut mail.utf8)?,
+            (b"REQUIRETLS", None) => flag(&mut mail.require_tls)?,
+            (b"SIZE" | b"BODY" | b"RET" | b"ENVID" | b"AUTH" | b"SMTPUTF8" | b"REQUIRETLS", _) => {
                 return Err(CommandError::Syntax);
             }
             _ => return Err(CommandError::Parameter),
@@ -38,11 +37,10 @@ pub(crate) fn rcpt(rest: &str, paths: Paths) -> Result<Command, CommandError> {
     let (path, parameters) = path_and_parameters(rest, "TO:", paths)?;
     let mut recipient = RcptTo::new(ForwardPath::parse(&path).map_err(CommandError::Path)?);
     for (name, value) in parameters {
-        let is = |keyword: &str| name.eq_ignore_ascii_case(keyword);
-        match value {
-            Some(value) if is("NOTIFY") => once(&mut recipient.notify, Notify::parse(value))?,
-            Some(value) if is("ORCPT") => once(&mut recipient.original, OriginalRecipient::parse(value))?,
-            None if is("NOTIFY") || is("ORCPT") => return Err(CommandError::Syntax),
+        match (upper(name, &mut [0; 10]), value) {
+            (b"NOTIFY", Some(value)) => once(&mut recipient.notify, Notify::parse(value))?,
+            (b"ORCPT", Some(value)) => once(&mut recipient.original, OriginalRecipient::parse(value))?,
+            (b"NOTIFY" | b"ORCPT", None) => return Err(CommandError::Syntax),
             _ => return Err(CommandError::Parameter),
         }
     }
@@ -87,6 +85,11 @@ fn path_and_parameters<'a>(
     if !rest.is_empty() && !rest.starts_with(' ') {
         return Err(CommandError::Syntax);
     }
-    let words = rest.split(' ').filter(|word| !word.is_empty());
-    Ok((path, words.map(|word| word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value))))))
+    let mut left = Some(rest);
+    let words = std::iter::from_fn(move || {
+        let (word, behind) = cut(left?, b' ');
+        left = behind;
+        Some(word)
+    });
+    Ok((path, words.filter(|word| !word.is_empty()).map(|word| cut(word, b'='))))
 }

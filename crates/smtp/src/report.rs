@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use gatepost_syntax::{Domain, Mailbox, date_time, escape};
 
 use crate::client::Response;
+use crate::dsn::{self, OriginalRecipient};
 use crate::status::Status;
 
 /// Bounds of a report.
@@ -215,7 +216,11 @@ impl Report<'_> {
         for recipient in self.recipients.iter().take(limits.recipients) {
             out += "\r\n";
             if let Some((kind, address)) = recipient.original {
-                let text = if global { cleaned(address) } else { plain(address) };
+                let text = match OriginalRecipient::new(kind, address) {
+                    _ if global => cleaned(address),
+                    Some(utf8) if dsn::is_utf8(kind) => utf8.to_string().split_off(kind.len() + 1), // RFC 6533 §4
+                    _ => plain(address),
+                };
                 out += &field("Original-Recipient", &format!("{}; {text}", atom(kind)));
             }
             let kind = if recipient.address.is_ascii() { "rfc822" } else { "utf-8" };

@@ -198,15 +198,6 @@ impl Server {
         self.back_to_ready();
     }
 
-    /// The server is going down: a session between two messages is told so and ended (RFC 5321 §3.8). Whether it was.
-    pub fn shut_down(&mut self) -> bool {
-        let idle = self.pending.is_none() && matches!(self.state, State::Start | State::Ready(_));
-        if idle {
-            self.close(&reply::SHUTDOWN);
-        }
-        idle
-    }
-
     /// The answer to an [`Event::Auth`].
     pub fn answer(&mut self, answer: Answer) {
         match self.pending.take() {
@@ -361,5 +352,14 @@ impl Endpoint for Server {
         self.pending = None;
         self.output.clear();
         self.state = State::Closed;
+    }
+
+    /// A session between two messages is told so and ended (RFC 5321 §3.8).
+    fn shut_down(&mut self) -> bool {
+        let idle = self.pending.is_none() && matches!(self.state, State::Start | State::Ready(_));
+        if idle {
+            self.close(&reply::SHUTDOWN);
+        }
+        idle
     }
 }

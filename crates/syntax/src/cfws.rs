@@ -97,17 +97,24 @@ pub fn quoted_string(text: &str) -> Result<(String, &str), CfwsError> {
 
 /// Reads `1*atext *("." 1*atext)` (RFC 5322 §3.2.3, with UTF-8 as in RFC 6532 §3.2).
 pub fn dot_atom(text: &str) -> Result<(&str, &str), CfwsError> {
-    let end = text.find(|c| !is_atext(c) && c != '.').unwrap_or(text.len());
-    let (atom, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-    if atom.is_empty() || atom.split('.').any(str::is_empty) {
-        return Err(CfwsError::Expected("an atom"));
+    let (mut end, mut before) = (0, '.'); // one pass: this stands in front of every delivery
+    for c in text.chars().take_while(|c| is_atext(*c) || *c == '.') {
+        if (before, c) == ('.', '.') {
+            return Err(CfwsError::Expected("an atom"));
+        }
+        (end, before) = (end + c.len_utf8(), c);
     }
-    Ok((atom, rest))
+    match text.split_at_checked(end) {
+        Some(split) if before != '.' => Ok(split),
+        _ => Err(CfwsError::Expected("an atom")),
+    }
 }
 
 /// `atext` of RFC 5322 §3.2.3, and UTF-8 beyond ASCII (RFC 6532 §3.2).
 pub fn is_atext(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || (!c.is_ascii() && !c.is_control())
+    c.is_ascii_alphanumeric()
+        || matches!(c, '!' | '#'..='\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^'..='`' | '{'..='~')
+        || (!c.is_ascii() && !c.is_control())
 }
 
 /// Reads a MIME token (RFC 2045 §5.1): `1*<any CHAR except SPACE, CTLs, or tspecials>`.

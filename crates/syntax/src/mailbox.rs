@@ -96,7 +96,8 @@ impl Mailbox {
         if local.len() > LOCAL_OCTETS {
             return Err(MailboxError::LongLocal);
         }
-        if local.chars().any(char::is_control) {
+        let suspect = |octet: u8| octet.is_ascii_control() || !octet.is_ascii();
+        if local.bytes().any(suspect) && local.chars().any(char::is_control) {
             return Err(MailboxError::Control);
         }
         let mailbox = Mailbox { local: local.into(), host };

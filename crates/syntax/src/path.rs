@@ -89,14 +89,14 @@ fn inner(text: &str) -> Result<&str, MailboxError> {
 pub fn split_path(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix('<')?;
     let mut quoted = false;
-    let mut characters = text.char_indices();
-    while let Some((at, c)) = characters.next() {
-        match c {
-            '\\' if quoted => {
-                characters.next();
+    let mut octets = text.bytes().enumerate(); // none of these is part of a longer character
+    while let Some((at, octet)) = octets.next() {
+        match octet {
+            b'\\' if quoted => {
+                octets.next();
             }
-            '"' => quoted = !quoted,
-            '>' if !quoted => return text.split_at_checked(at + 1),
+            b'"' => quoted = !quoted,
+            b'>' if !quoted => return text.split_at_checked(at + 1),
             _ => {}
         }
     }

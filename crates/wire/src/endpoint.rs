@@ -13,9 +13,11 @@ use crate::tls::TlsInfo;
 pub trait Endpoint {
     /// What the application has to decide or to know.
     type Event;
-    /// Takes octets from the peer.
+    /// Takes octets from the peer: a copy of them, so that who is silent in the middle of a line holds no buffer of the
+    /// driver's.
     fn feed(&mut self, input: &[u8]);
-    /// Takes octets from the peer that are given away, so that large ones need not be copied.
+    /// Takes octets from the peer that are given away: of many of them no copy is made, and content reaches the application
+    /// as slices of them.
     fn feed_owned(&mut self, input: BytesMut) {
         self.feed(&input);
     }
@@ -27,6 +29,11 @@ pub trait Endpoint {
     fn timed_out(&mut self);
     /// The peer closed its side.
     fn closed(&mut self);
+    /// Our side is going down. Where the peer can be told so and be left now, this is done; whether it was. Where not, the
+    /// session goes on: ask again before the next read.
+    fn shut_down(&mut self) -> bool {
+        false
+    }
 }
 
 /// What a driver does next.

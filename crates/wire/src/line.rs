@@ -15,8 +15,8 @@ pub struct Input {
 /// What the buffer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// A line without its CRLF.
-    Whole(Bytes),
+    /// A line without its CRLF: the reader's own, so that what is secret in it can be wiped.
+    Whole(BytesMut),
     /// A line with a bare CR, a bare LF or a NUL in it.
     Malformed,
     /// A line that was too long; it was thrown away to its end.
@@ -73,7 +73,7 @@ impl Input {
         }
         match memchr::memchr3(b'\r', b'\n', 0, &line) {
             Some(_) => Line::Malformed,
-            None => Line::Whole(line.freeze()),
+            None => Line::Whole(line),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Before the log-in: TLS, and who we are.
 
-use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Name, Secret};
+use gatepost_sasl::{
+    ChoiceError, ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, Secret, choose,
+};
 
 use super::failure::{Failure, Refusal};
 use super::transaction::Receiving;
@@ -27,7 +29,27 @@ impl Client {
         self.say("STLS", State::StartTls);
     }
 
-    /// Logs in by AUTH (RFC 5034). A mechanism that shows the credentials needs TLS whose server was verified.
+    /// Logs in by the strongest mechanism that the server offers and the policy allows; [`choose`] has the rules. USER and PASS
+    /// are the weakest of all: they are used where the server offers no mechanism that would do and the policy allows PLAIN.
+    /// After a failure nothing weaker is tried. `nonce` is fresh randomness of printable ASCII without commas.
+    pub fn log_in(&mut self, credentials: &Credentials, policy: &Policy, nonce: &str) {
+        if !matches!(self.state, State::Authorization) {
+            return;
+        }
+        let limits = gatepost_sasl::Limits::default();
+        let user = self.capabilities.user && policy.mechanisms.contains(&Name::Plain) && credentials.authzid.is_none();
+        match choose(&self.capabilities.sasl, credentials, policy, self.tls.as_ref(), nonce, &limits) {
+            Ok(_) if self.config.require_tls && self.tls.is_none() => self.fail(Failure::TlsRequired, false),
+            Ok(mechanism) => self.utf8_and(Login::Sasl(mechanism)),
+            Err(ChoiceError::NothingOffered) if user => match &credentials.password {
+                Some(password) => self.user_and_pass(&credentials.user, password),
+                None => self.fail(Failure::NoMechanism(ChoiceError::NothingOffered), false),
+            },
+            Err(error) => self.fail(Failure::NoMechanism(error), false),
+        }
+    }
+
+    /// Logs in by this mechanism (RFC 5034). One that shows the credentials needs TLS whose server was verified.
     pub fn authenticate(&mut self, mechanism: Box<dyn ClientMechanism>) {
         if !matches!(self.state, State::Authorization) {
             return;
@@ -44,7 +66,7 @@ impl Client {
     }
 
     /// Logs in by USER and PASS, within TLS whose server was verified.
-    pub fn login(&mut self, user: &str, password: &Secret) {
+    pub fn user_and_pass(&mut self, user: &str, password: &Secret) {
         if !matches!(self.state, State::Authorization) {
             return;
         }
@@ -83,7 +105,7 @@ impl Client {
         match login {
             Login::Sasl(mechanism) => {
                 let (exchange, words) = ClientExchange::begin(mechanism, COMMAND - "AUTH \r\n".len());
-                self.say(&format!("AUTH {words}"), State::Authenticating(exchange));
+                self.say_all(&[b"AUTH ", words.expose()], State::Authenticating(exchange));
             }
             Login::Password(user, password) => self.say(&format!("USER {user}"), State::User(password)),
         }
@@ -91,7 +113,7 @@ impl Client {
 
     pub(super) fn challenge(&mut self, mut exchange: ClientExchange, text: &[u8]) {
         let line = exchange.challenge(text);
-        self.say(&line, State::Authenticating(exchange));
+        self.say_all(&[line.expose()], State::Authenticating(exchange));
     }
 
     /// A status before the TRANSACTION state.
@@ -105,10 +127,7 @@ impl Client {
             (State::StartTls, Err(refusal)) => self.fail(Failure::Refused(refusal), self.config.require_tls),
             (State::Utf8(login), _) => self.begin(login), // without it there are surrogates
             (State::Authenticating(exchange), status) => self.authenticated(exchange, status),
-            (State::User(password), Ok(_)) => {
-                let password = String::from_utf8_lossy(password.expose());
-                self.say(&format!("PASS {password}"), State::Pass);
-            }
+            (State::User(password), Ok(_)) => self.say_all(&[b"PASS ", password.expose()], State::Pass),
             (State::Pass, Ok(_)) => self.logged_in(),
             (State::User(_) | State::Pass, Err(refusal)) => self.fail(Failure::Refused(refusal), false),
             (State::Quitting, _) => self.state = State::Closed,

@@ -40,6 +40,9 @@ pub enum Failure {
     /// The server does not offer the mechanism.
     #[error("the server does not offer {0}")]
     MechanismNotOffered(&'static str),
+    /// There is no mechanism to log in with.
+    #[error(transparent)]
+    NoMechanism(#[from] gatepost_sasl::ChoiceError),
     /// The server does not offer USER and PASS.
     #[error("the server does not offer USER")]
     UserNotOffered,

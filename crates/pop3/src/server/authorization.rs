@@ -25,7 +25,7 @@ impl Server {
                 let names: Vec<String> = self.mechanisms().iter().map(ToString::to_string).collect();
                 self.listing("mechanisms follow", names);
             }
-            Command::Auth { mechanism: Some(name), initial } => self.auth(&name, initial.as_deref()),
+            Command::Auth { mechanism: Some(name), initial } => self.auth(&name, initial.as_ref()),
             Command::Stls => self.start_tls(),
             Command::Lang(range) => self.language(range.as_deref()),
             Command::Utf8 => {
@@ -68,9 +68,10 @@ impl Server {
     }
 
     /// RFC 5034 §4.
-    pub(super) fn auth(&mut self, name: &str, initial: Option<&str>) {
+    pub(super) fn auth(&mut self, name: &str, initial: Option<&Secret>) {
         let nonce = format!("{}{}", self.nonce, self.auth_failures); // another one for each exchange
         let offered = !self.mechanisms().is_empty();
+        let initial = initial.map(Secret::expose);
         let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
         let Some((exchange, turn)) = begun.filter(|_| offered) else {
             return self.fail("this mechanism is not offered");
@@ -79,7 +80,7 @@ impl Server {
         self.sasl_turn(turn);
     }
 
-    pub(super) fn sasl_line(&mut self, line: &Line) {
+    pub(super) fn sasl_line(&mut self, line: Line) {
         if let State::Authenticating(exchange) = &mut self.state {
             let turn = exchange.line(line);
             self.sasl_turn(turn);

@@ -103,7 +103,7 @@ impl ScramClient {
         format!("n={},r={}", gs2::escaped(&self.user), self.nonce)
     }
 
-    fn client_final(&mut self, challenge: &str) -> Result<Vec<u8>, ClientError> {
+    fn client_final(&mut self, challenge: &str) -> Result<Secret, ClientError> {
         let (nonce, salt, iterations) = server_first(challenge).ok_or(ClientError::Malformed)?;
         if !(nonce.starts_with(&self.nonce) && nonce.len() > self.nonce.len()) {
             return Err(ClientError::Nonce);
@@ -121,9 +121,9 @@ impl ScramClient {
         let without_proof = format!("c={},r={nonce}", base64::encode(binding));
         let auth_message = format!("{},{challenge},{without_proof}", self.bare());
         let signature = hash.hmac(&hash.digest(client_key.expose()), auth_message.as_bytes());
-        let proof = base64::encode(xor(client_key.expose(), signature.expose()));
+        let proof = base64::encode(xor(client_key.expose(), signature.expose()).expose());
         self.state = State::Proved(hash.hmac(&hash.hmac(&salted, b"Server Key"), auth_message.as_bytes()));
-        Ok(format!("{without_proof},p={proof}").into_bytes())
+        Ok(Secret::new(format!("{without_proof},p={proof}")))
     }
 }
 
@@ -156,18 +156,18 @@ impl ClientMechanism for ScramClient {
         if self.plus { Name::ScramPlus(self.hash).as_str() } else { Name::Scram(self.hash).as_str() }
     }
 
-    fn first(&mut self) -> Option<Vec<u8>> {
-        Some(format!("{}{}", self.header(), self.bare()).into_bytes())
+    fn first(&mut self) -> Option<Secret> {
+        Some(Secret::new(format!("{}{}", self.header(), self.bare())))
     }
 
-    fn step(&mut self, challenge: &[u8]) -> Result<Vec<u8>, ClientError> {
+    fn step(&mut self, challenge: &[u8]) -> Result<Secret, ClientError> {
         let text = std::str::from_utf8(challenge).map_err(|_| ClientError::Malformed)?;
         match std::mem::replace(&mut self.state, State::Over) {
             State::Begun => self.client_final(text),
             State::Proved(expected) => {
                 server_final(text, &expected)?;
                 self.state = State::Verified;
-                Ok(Vec::new())
+                Ok(Secret::new([]))
             }
             State::Verified | State::Over => Err(ClientError::Malformed),
         }

@@ -111,7 +111,7 @@ fn server_final(message: &[u8], first: &First, challenge: &str, keys: &ScramKeys
     let auth_message = format!("{},{challenge},{without_proof}", first.bare);
     let signature = hash.hmac(&keys.stored_key, auth_message.as_bytes());
     let client_key = xor(&proof, signature.expose());
-    if hash.digest(&client_key) != keys.stored_key || nonce != first.nonce {
+    if hash.digest(client_key.expose()) != keys.stored_key || nonce != first.nonce {
         return Err(Rejection::Denied);
     }
     let signature = hash.hmac(&keys.server_key, auth_message.as_bytes());

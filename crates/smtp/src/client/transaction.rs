@@ -98,7 +98,10 @@ impl Client {
         let pipelining = self.capabilities.pipelining;
         let all = sending.envelope.to.len();
         let room = if pipelining { self.config.limits.group } else { usize::from(line.is_empty()) };
-        let next = sending.envelope.to.iter().skip(sending.asked).take(room).map(ToString::to_string);
+        // RFC 6533 §3: UTF-8 is better where it can be read
+        let utf8 = sending.envelope.mail.utf8;
+        let command = |to: &RcptTo| if utf8 { format!("{to:#}") } else { to.to_string() };
+        let next = sending.envelope.to.iter().skip(sending.asked).take(room).map(command);
         let mut lines: Vec<String> = std::iter::once(line).filter(|line| !line.is_empty()).chain(next).collect();
         sending.asked = all.min(sending.asked.saturating_add(room));
         sending.data = pipelining && sending.asked == all && !self.capabilities.chunking;

@@ -1,6 +1,6 @@
 //! AUTH (RFC 4954): the exchange within the session.
 
-use gatepost_sasl::{Answer, Name, Rejection, ServerExchange, Turn};
+use gatepost_sasl::{Answer, Name, Rejection, Secret, ServerExchange, Turn};
 use gatepost_wire::Line;
 
 use super::{Event, Profile, Server, State};
@@ -18,12 +18,13 @@ impl Server {
     }
 
     /// RFC 4954 §4.
-    pub(super) fn auth(&mut self, name: &str, initial: Option<&str>) {
+    pub(super) fn auth(&mut self, name: &str, initial: Option<&Secret>) {
         if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
             return self.fail(&reply::NO_AUTH_NOW);
         }
         let nonce = format!("{}{}", self.nonce, self.auth_failures); // another one for each exchange
         let offered = !self.mechanisms().is_empty();
+        let initial = initial.map(Secret::expose);
         let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
         let Some((exchange, turn)) = begun.filter(|_| offered) else {
             return self.fail(&reply::NO_MECHANISM);
@@ -34,7 +35,7 @@ impl Server {
         self.sasl_turn(turn);
     }
 
-    pub(super) fn sasl_line(&mut self, line: &Line) {
+    pub(super) fn sasl_line(&mut self, line: Line) {
         if let State::Authenticating(_, exchange) = &mut self.state {
             let turn = exchange.line(line);
             self.sasl_turn(turn);

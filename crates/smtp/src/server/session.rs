@@ -1,6 +1,6 @@
 //! What concerns the session: lines and commands, EHLO, STARTTLS, RSET.
 
-use gatepost_sasl::Name;
+use gatepost_sasl::{Name, Secret};
 use gatepost_wire::Line;
 
 use super::{EarlyTalkers, Event, Profile, Server, State};
@@ -12,14 +12,21 @@ impl Server {
     /// A line that a state takes as a command.
     pub(super) fn line(&mut self, line: Line) {
         if let State::Authenticating(..) = self.state {
-            return self.sasl_line(&line);
+            return self.sasl_line(line);
         }
-        let line = match line {
+        let mut line = match line {
             Line::Whole(line) => line,
             Line::TooLong => return self.fail(&reply::LONG_LINE),
             _ => return self.fail(&reply::BAD_LINE),
         };
-        match Command::parse_with(&line, self.config.paths) {
+        if !self.config.extensions.smtp_utf8 && !line.is_ascii() {
+            return self.fail(&Reply::from(&CommandError::Characters)); // RFC 6531 §3.1: it was not offered
+        }
+        let command = Command::parse_with(&line, self.config.paths);
+        if let Ok(Command::Auth { .. }) = command {
+            Secret::wipe(&mut line);
+        }
+        match command {
             Ok(command) => self.command(command),
             Err(error @ (CommandError::Foreign | CommandError::Chunk)) => self.close(&Reply::from(&error)),
             Err(error) => self.fail(&Reply::from(&error)),
@@ -56,7 +63,7 @@ impl Server {
             Command::Expn => self.fail(&reply::NOT_HERE),
             Command::Help => self.say(&reply::HELP),
             Command::StartTls => self.start_tls(),
-            Command::Auth { mechanism, initial } => self.auth(&mechanism, initial.as_deref()),
+            Command::Auth { mechanism, initial } => self.auth(&mechanism, initial.as_ref()),
             Command::Mail(mail) => self.mail(mail),
             Command::Rcpt(recipient) => self.recipient(recipient),
             Command::Data => self.data(),
