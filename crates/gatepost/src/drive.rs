@@ -3,15 +3,17 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::BytesMut;
+use gatepost_sasl::Secret;
 use gatepost_wire::{Endpoint, Step, TlsInfo};
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -70,9 +72,15 @@ impl Pace {
 /// Octets that must be accepted within one [`Limits::write`].
 const PIECE: usize = 64 << 10;
 
+/// Octets that are read at a time.
+const READ: usize = 32 << 10;
+
+/// So many octets are content, and given away; fewer are copied, for whoever is silent behind them shall hold no buffer.
+const CONTENT: usize = 4 << 10;
+
 thread_local! {
-    /// What is read goes through here into the endpoint, so that a session that is silent holds no buffer.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 32 << 10]);
+    /// What is read on the way into the endpoint. It is the same memory again and again, unless somebody keeps some of it.
+    static BUFFER: RefCell<BytesMut> = RefCell::default();
 }
 
 impl Stream {
@@ -90,17 +98,22 @@ impl Stream {
     /// Feeds what can be read; how many octets that were.
     fn poll_feed<E: Endpoint>(&mut self, context: &mut Context<'_>, endpoint: &mut E) -> Poll<io::Result<usize>> {
         BUFFER.with_borrow_mut(|buffer| {
-            let mut read = ReadBuf::new(buffer);
-            ready!(match self {
-                Stream::Plain(stream) => Pin::new(stream).poll_read(context, &mut read),
-                Stream::Tls(stream) => Pin::new(stream).poll_read(context, &mut read),
-                Stream::Taken => Poll::Ready(Ok(())),
+            buffer.reserve(READ);
+            let read = ready!(match self {
+                Stream::Plain(stream) => pin!(stream.read_buf(buffer)).poll(context),
+                Stream::Tls(stream) => pin!(stream.read_buf(buffer)).poll(context),
+                Stream::Taken => Poll::Ready(Ok(0)),
             })?;
-            match read.filled() {
-                [] => endpoint.closed(),
-                octets => endpoint.feed(octets),
+            let mut octets = buffer.split();
+            match read {
+                0 => endpoint.closed(),
+                CONTENT.. => endpoint.feed_owned(octets),
+                _ => {
+                    endpoint.feed(&octets);
+                    Secret::wipe(&mut octets); // there may be a password among them
+                }
             }
-            Poll::Ready(Ok(read.filled().len()))
+            Poll::Ready(Ok(read))
         })
     }
 
@@ -186,8 +199,8 @@ impl Course<'_> {
     }
 }
 
-/// Runs a session to its end. When we are stopping, a peer that goes on sending is heard to the end of what it
-/// does, and one that is silent is told that time is over.
+/// Runs a session to its end. When we are stopping, a peer that is between two messages is told so at once, one that goes
+/// on sending is heard to the end of what it does, and one that is silent is told that time is over.
 pub(crate) async fn drive<E>(
     stream: &mut Stream,
     side: &Side,
@@ -207,6 +220,9 @@ where
             Step::Write(octets) => course.write(stream, &octets).await?,
             Step::Read(patience) => {
                 let stop = *stopping.borrow();
+                if stop && endpoint.shut_down() {
+                    continue;
+                }
                 let read = poll_fn(|context| stream.poll_feed(context, endpoint));
                 let read = tokio::select! {
                     biased;

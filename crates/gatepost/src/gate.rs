@@ -144,10 +144,11 @@ impl Gate {
         self.is_exempt(peer) || self.state().messages.of(&who).take(self.began.elapsed(), rate)
     }
 
-    /// Whether this peer may try to log in as this user now.
-    pub(crate) fn may_log_in(&self, peer: IpAddr, user: &str) -> bool {
+    /// Whether this peer may try to log in now, as this user if he is named: a token or a certificate may tell who it is.
+    pub(crate) fn may_log_in(&self, peer: IpAddr, user: Option<&str>) -> bool {
         let (now, mut state) = (self.began.elapsed(), self.state());
-        !state.penalties.of(&Who::peer(peer)).is_waiting(now) && !state.penalties.of(&named(user)).is_waiting(now)
+        let mut whose = std::iter::once(Who::peer(peer)).chain(user.map(named));
+        !whose.any(|who| state.penalties.of(&who).is_waiting(now))
     }
 
     /// A log-in failed.
@@ -248,15 +249,15 @@ mod tests {
         let gate = Gate::new(Limits { auth_failures: 2, ..Limits::default() });
         let (peer, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         gate.failed(peer, Some("a@a.test"));
-        assert!(gate.may_log_in(peer, "a@a.test"));
+        assert!(gate.may_log_in(peer, Some("a@a.test")));
         gate.failed(peer, Some("a@a.test"));
-        assert!(!gate.may_log_in(peer, "b@a.test"));
-        assert!(gate.may_log_in(other, "A@a.test"));
+        assert!(!gate.may_log_in(peer, Some("b@a.test")) && !gate.may_log_in(peer, None));
+        assert!(gate.may_log_in(other, Some("A@a.test")));
         for _ in 0..8 {
             gate.failed(other, Some("A@A.test"));
             gate.succeeded(other, "somebody@a.test");
         }
-        assert!(!gate.may_log_in(other, "a@a.test"));
-        assert!(gate.may_log_in(other, "b@a.test"));
+        assert!(!gate.may_log_in(other, Some("a@a.test")));
+        assert!(gate.may_log_in(other, Some("b@a.test")) && gate.may_log_in(other, None));
     }
 }

@@ -26,32 +26,39 @@ impl LogIn {
         LogIn { shared, peer, named: None, counted: 0, present: None }
     }
 
-    /// Asks the users' store, unless peer or user failed too often. `failures` is how often the session failed so far.
+    /// Asks the users' store, unless peer or user failed too often, by whatever mechanism. `failures` is how often the session failed so far.
     pub(crate) async fn answer(&mut self, question: &Question, failures: u32) -> Answer {
         self.count(failures);
-        let (Question::Password { user, .. } | Question::ScramKeys { user, .. }) = question else {
-            return self.shared.answer(question).await;
-        };
-        self.named = Some(user.clone());
+        self.named = question.user().map(str::to_owned);
+        let user = self.named.as_deref();
         if !self.shared.gate.may_log_in(self.peer, user) {
             self.counted += 1; // it fails, and is no failure of the user's
             self.shared.metrics.add(Count::LogIns, "throttled");
-            tracing::warn!(peer = %self.peer, user = %gatepost_syntax::escape(user), "has to wait after failed log-ins");
+            let user = user.map(gatepost_syntax::escape).unwrap_or_default();
+            tracing::warn!(peer = %self.peer, %user, "has to wait after failed log-ins");
             return Answer::Unavailable;
         }
-        self.shared.answer(question).await
+        let answer = self.shared.answer(question).await;
+        if let Answer::Deny | Answer::RefuseToken(_) = answer {
+            self.failed(); // at once: the peer may leave before the exchange has ended
+        }
+        answer
     }
 
     /// Counts failures that the endpoint had since the last call: wrong proofs, cancelled and malformed exchanges.
     pub(crate) fn count(&mut self, failures: u32) {
-        for _ in self.counted..failures {
-            let user = self.named.as_deref();
-            self.shared.gate.failed(self.peer, user);
-            self.shared.metrics.add(Count::LogIns, "failed");
-            let user = user.map(gatepost_syntax::escape).unwrap_or_default();
-            tracing::warn!(peer = %self.peer, %user, "failed to log in");
+        while self.counted < failures {
+            self.failed();
         }
-        self.counted = self.counted.max(failures);
+    }
+
+    fn failed(&mut self) {
+        self.counted += 1;
+        let user = self.named.as_deref();
+        self.shared.gate.failed(self.peer, user);
+        self.shared.metrics.add(Count::LogIns, "failed");
+        let user = user.map(gatepost_syntax::escape).unwrap_or_default();
+        tracing::warn!(peer = %self.peer, %user, "failed to log in");
     }
 
     /// The user is known; whether he may go on, for he may have too many sessions.

@@ -89,6 +89,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     certificates.map_err(|error| TlsError::Pem { path: path.display().to_string(), error: io::Error::other(error) })
 }
 
+fn private(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let pem = |error| TlsError::Pem { path: path.display().to_string(), error: io::Error::other(error) };
+    PrivateKeyDer::from_pem_file(path).map_err(pem)
+}
+
 fn unusable(place: impl std::fmt::Display, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TlsError {
     TlsError::Unusable { path: place.to_string(), error: io::Error::other(error) }
 }
@@ -97,8 +102,7 @@ impl Files {
     fn load(&self) -> Result<Loaded, TlsError> {
         let wrong = |error| unusable(self.certificate.display(), error);
         let chain = certificates(&self.certificate)?;
-        let private = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|error| TlsError::Pem { path: self.key.display().to_string(), error: io::Error::other(error) })?;
+        let private = private(&self.key)?;
         let leaf = chain.first().cloned();
         let end_point = leaf.as_ref().and_then(|leaf| end_point::of(leaf));
         let provider = Arc::new(rustls::crypto::ring::default_provider());

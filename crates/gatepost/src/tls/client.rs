@@ -7,12 +7,13 @@ use std::sync::Arc;
 use gatepost_wire::TlsInfo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::{TlsError, TlsStream, certificates, end_point, info, unusable};
+use super::{TlsError, TlsStream, certificates, end_point, info, private, unusable};
 
 /// Whom a client believes, for TLS 1.2 and 1.3. Cheap to clone.
 #[derive(Clone)]
@@ -61,6 +62,16 @@ impl ClientTls {
             .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
             .with_no_client_auth();
         Ok(ClientTls { config: Arc::new(config), verified: false })
+    }
+
+    /// Shows servers that ask for it a certificate of ours: a chain and its key in PEM. It is what EXTERNAL logs in with.
+    pub fn certificate(mut self, chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
+        let (path, key) = (chain.as_ref(), private(key.as_ref())?);
+        let provider = rustls::crypto::ring::default_provider();
+        let shown = CertifiedKey::from_der(certificates(path)?, key, &provider);
+        let shown = shown.map_err(|error| unusable(path.display(), error))?;
+        Arc::make_mut(&mut self.config).client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(shown));
+        Ok(self)
     }
 
     /// Says in the handshake which protocol is to be spoken (RFC 7301), such as `pop3`.
