@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gatepost::client::{self, ClientTls};
-use gatepost_sasl::{Credentials, Limits as SaslLimits, Policy, choose};
+use gatepost_sasl::{Credentials, Policy};
 use gatepost_smtp::client::{Capabilities, Client, Config, Envelope, Event, Failure, Limits};
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{Body, EnvelopeId, MailFrom, Notify, RcptTo};
@@ -41,6 +41,12 @@ struct Arguments {
     /// A file whose first line is the password
     #[arg(long, value_name = "FILE", requires = "user")]
     password_file: Option<PathBuf>,
+    /// A certificate (PEM) to show and to log in with (EXTERNAL), for servers that know it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "no_tls"])]
+    certificate: Option<PathBuf>,
+    /// Its key, where that is in a file of its own
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
     /// Begin in clear and ask for TLS before anything else
     #[arg(long)]
     starttls: bool,
@@ -121,9 +127,16 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
         Some(path) => ClientTls::with_roots(path)?,
         None => ClientTls::system()?,
     };
-    let login = match &arguments.user {
-        Some(user) => Some(Credentials::password(user, password(arguments.password_file.as_deref())?.as_str())),
-        None => None,
+    let (tls, login) = match (&arguments.certificate, &arguments.user) {
+        (Some(shown), _) => {
+            let key = arguments.key.as_ref().unwrap_or(shown);
+            (tls.certificate(shown, key)?, Some(Credentials::certificate()))
+        }
+        (None, Some(user)) => {
+            let password = password(arguments.password_file.as_deref())?;
+            (tls, Some(Credentials::password(user, password.as_str())))
+        }
+        (None, None) => (tls, None),
     };
     let connection = client::connect(host, port, &tls, !arguments.starttls && !arguments.no_tls).await?;
     let config = Config { name: arguments.hello.clone(), require_tls: !arguments.no_tls, limits: Limits::default() };
@@ -186,12 +199,14 @@ impl Submission {
                 self.accepted = response.is_positive();
                 println!("message: {}: {response}", if self.accepted { "accepted" } else { "refused" });
             }
-            Event::Failed(failure) => {
-                self.refused = true;
-                eprintln!("send: {failure}{}", advice(&failure));
-            }
+            Event::Failed(failure) => self.fail(&format!("{failure}{}", advice(&failure))),
             _ => {}
         }
+    }
+
+    fn fail(&mut self, text: &str) {
+        self.refused = true;
+        eprintln!("send: {text}");
     }
 
     fn ready(&mut self, smtp: &mut Client, offered: &Capabilities) {
@@ -203,20 +218,9 @@ impl Submission {
             eprintln!("{} {}; the server offers AUTH {}", tls.version.word(), tls.cipher, offered.auth.join(" "));
         }
         if let Some(login) = self.login.take() {
-            let limits = SaslLimits::default();
-            let chosen = nonce().map(|nonce| {
-                choose(&offered.auth, &login, &Policy::client(), smtp.tls(), &nonce, &limits)
-                    .map_err(|error| error.to_string())
-            });
-            match chosen.unwrap_or_else(|| Err("the system has no randomness".to_owned())) {
-                Ok(mechanism) => {
-                    self.note(&format!("logging in with {}", mechanism.name()));
-                    return smtp.authenticate(mechanism);
-                }
-                Err(error) => {
-                    self.refused = true;
-                    eprintln!("send: {error}");
-                }
+            match nonce() {
+                Some(nonce) => return smtp.log_in(&login, &Policy::client(), &nonce),
+                None => self.fail("the system has no randomness"),
             }
         }
         match self.envelope.take() {

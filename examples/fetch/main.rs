@@ -27,8 +27,8 @@ use session::Session;
 ///   POP3_PASSWORD=secret fetch pop.example.org --user ann@example.org --maildir ~/Mail/example
 ///   fetch pop.example.org --user ann --password-file ~/.pop3 --mbox inbox --starttls --delete
 ///
-/// The server's certificate must be valid for its name: by the system's authorities, or those of --ca. The password is sent
-/// within TLS only, by SCRAM-SHA-256 where the server offers it (then not even the server sees it).
+/// The server's certificate must be valid for its name: by the system's authorities, or those of --ca. The log-in is
+/// within TLS only, by the strongest mechanism that the server offers; with SCRAM not even the server sees the password.
 #[derive(Parser)]
 #[command(name = "fetch", verbatim_doc_comment)]
 struct Arguments {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Instant;
 
-use gatepost_pop3::client::{Capabilities, Client, Event, Failure, Request};
-use gatepost_sasl::{PlainClient, ScramClient, Secret};
+use gatepost_pop3::client::{Client, Event, Failure, Request};
+use gatepost_sasl::{Credentials, Policy, Secret};
 use gatepost_syntax::{base64, escape};
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -77,7 +77,7 @@ impl Session {
                 self.starttls = false;
                 client.start_tls();
             }
-            Event::Ready(can) => self.log_in(client, &can)?,
+            Event::Ready(_) => self.log_in(client)?,
             Event::Authenticated => self.logged_in = true,
             Event::Idle => self.go_on(client),
             Event::Sizes(sizes) => self.sizes = sizes.into_iter().collect(),
@@ -101,19 +101,11 @@ impl Session {
     }
 
     /// The strongest way that the server offers; never a weaker one after a no.
-    fn log_in(&mut self, client: &mut Client, can: &Capabilities) -> io::Result<()> {
-        let offered = |name: &str| can.sasl.iter().any(|offered| offered == name);
-        if offered("SCRAM-SHA-256") {
-            let mut octets = [0; 18];
-            SystemRandom::new().fill(&mut octets).map_err(|_| io::Error::other("the system has no randomness"))?;
-            let nonce = base64::encode(octets);
-            let mechanism = ScramClient::new(&self.user, &self.password, &nonce, Default::default());
-            client.authenticate(Box::new(mechanism));
-        } else if offered("PLAIN") {
-            client.authenticate(Box::new(PlainClient::new(&self.user, self.password.clone())));
-        } else {
-            client.login(&self.user, &self.password);
-        }
+    fn log_in(&mut self, client: &mut Client) -> io::Result<()> {
+        let mut octets = [0; 18];
+        SystemRandom::new().fill(&mut octets).map_err(|_| io::Error::other("the system has no randomness"))?;
+        let credentials = Credentials::password(&self.user, self.password.clone());
+        client.log_in(&credentials, &Policy::client(), &base64::encode(octets));
         Ok(())
     }
 
