@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs the example programs as a reader of the README would, and evaluate over the conformance data. Prints a table."""
-import base64, json, os, re, subprocess, sys
+import base64, json, os, re, shutil, subprocess, sys, tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release/examples")
@@ -54,6 +54,21 @@ def readme():
     check("stepper", stepped.returncode == 0 and "spf=fail" in stepped.stdout, stepped.stdout + stepped.stderr)
     silent = run("stepper", data="")
     check("stepper: no answer is told", silent.returncode == 1 and "no answer to TXT example.test" in silent.stderr, silent.stderr)
+
+
+def crate():
+    """The README's ten lines as a crate of somebody's own, with the dependencies that it names."""
+    text = open(os.path.join(ROOT, "README.md")).read().split("## Ten lines", 1)[1]
+    wanted, program = re.search(r"```toml\n(.*?)```", text, re.S).group(1), re.search(r"```rust\n(.*?)```", text, re.S).group(1)
+    wanted = re.sub(r'^gatepost-(\w+) = "[\d.]+"', rf'gatepost-\1 = {{ path = "{ROOT}/crates/\1" }}', wanted, flags=re.M)
+    with tempfile.TemporaryDirectory(prefix="gatepost-readme-") as folder:
+        os.mkdir(os.path.join(folder, "src"))
+        open(os.path.join(folder, "Cargo.toml"), "w").write(f'[package]\nname = "readme"\nedition = "2024"\n\n{wanted}\n[workspace]\n')
+        open(os.path.join(folder, "src/main.rs"), "w").write(program)
+        shutil.copy(os.path.join(ROOT, "Cargo.lock"), folder)
+        environment = {**os.environ, "CARGO_TARGET_DIR": os.path.join(ROOT, "target/readme")}
+        done = subprocess.run(["cargo", "run", "--quiet", "--offline"], cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+    check("README: ten lines as a crate", done.returncode == 0 and "ip4:192.0.2.0/24 matches" in done.stdout, done.stdout + done.stderr)
 
 
 def suites():
@@ -217,6 +232,7 @@ def bad_lines():
 
 if __name__ == "__main__":
     readme()
+    crate()
     bad_lines()
     suites()
     print(f"\n{'FAILED: ' + ', '.join(failed) if failed else 'all right'}")
