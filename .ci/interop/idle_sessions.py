@@ -145,8 +145,8 @@ def main():
             back(server, "plain sessions", base, SESSIONS * PLAIN)
             for number in range(50):
                 secure(server, number).close()
-            begin = settled(server, base)
-            idle(server, "TLS", secure, SECURE, TLS, begin)
+            settled(server, base)
+            idle(server, "TLS", secure, SECURE, TLS, base)  # with what the allocator still keeps of those before
             back(server, "TLS sessions", base, SECURE * TLS)
             nuisance(server, base)
             time.sleep(1)

@@ -21,7 +21,6 @@ mod notify;
 pub mod outbound;
 mod policy;
 mod pop;
-pub mod queue;
 mod random;
 mod sealers;
 mod server;
@@ -34,6 +33,7 @@ mod users;
 
 pub use bundle::{Bundle, BundleError};
 pub use directory::{AliasError, Directory};
+pub use gatepost_queue as queue;
 pub use handle::Handle;
 pub use judge::{Envelope, Inbound, Judge, JudgeError, Judging, Limits, identifiers};
 pub use limits::Limits as ServerLimits;

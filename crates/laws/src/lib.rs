@@ -25,6 +25,7 @@ pub mod mailbox;
 pub mod pop3_client;
 pub mod pop3_server;
 pub mod proxy;
+pub mod queue_entry;
 pub mod sasl_external;
 pub mod sasl_login;
 pub mod sasl_oauthbearer;
@@ -45,7 +46,7 @@ pub mod spf_record;
 pub type Law = fn(&[u8]);
 
 /// All laws by their names, which are those of the fuzz targets, of the seeds' folders and of the dictionaries.
-pub const LAWS: [(&str, Law); 28] = [
+pub const LAWS: [(&str, Law); 29] = [
     ("arc", arc::law),
     ("authres", |octets| taken(octets, authres::law)),
     ("canon", canon::law),
@@ -59,6 +60,7 @@ pub const LAWS: [(&str, Law); 28] = [
     ("pop3_client", pop3_client::law),
     ("pop3_server", pop3_server::law),
     ("proxy", proxy::law),
+    ("queue_entry", queue_entry::law),
     ("sasl_external", sasl_external::law),
     ("sasl_login", sasl_login::law),
     ("sasl_oauthbearer", sasl_oauthbearer::law),

@@ -1,7 +1,6 @@
 //! The engine: it starts what is due, and writes down what comes of it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,7 +19,7 @@ use super::route::Destination;
 use super::{Relay, Sender};
 use crate::delivery::Shared;
 use crate::front::Site;
-use crate::queue::{Draft, Entry, Queue, Ready, Recipient, Said, State};
+use crate::queue::{Draft, Entry, Lock, Queue, Ready, Recipient, Said, State};
 use crate::server::Error;
 
 /// How often the queue is looked at although nothing is due: somebody else may have changed it, or the clock.
@@ -30,8 +29,8 @@ const GLANCE: Duration = Duration::from_secs(5);
 pub(crate) struct Engine {
     pub(super) queue: Queue,
     sender: ArcSwap<Sender>,
-    /// Held while the process lives: two servers would deliver twice.
-    _lock: File,
+    /// Two servers would deliver twice.
+    _lock: Lock,
     index: Mutex<Index>,
     noticing: tokio::sync::Mutex<()>,
     wake: Notify,

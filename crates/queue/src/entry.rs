@@ -59,7 +59,7 @@ pub struct Recipient {
 
 impl Recipient {
     /// What is reported where `NOTIFY=` says nothing (RFC 3461 §4.1).
-    pub(crate) const NOTIFY: Notify = Notify { success: false, failure: true, delay: true };
+    pub const NOTIFY: Notify = Notify { success: false, failure: true, delay: true };
 
     /// One to be tried at once.
     pub fn new(to: Mailbox, now: SystemTime) -> Self {
@@ -81,7 +81,7 @@ impl Recipient {
 impl Recipient {
     /// What is queued for a recipient of the envelope: all for one elsewhere; for one who is here and has the message by
     /// then only the report that was wanted.
-    pub(crate) fn addressed(to: &Mailbox, wanted: &RcptTo, here: bool, now: SystemTime) -> Option<Self> {
+    pub fn addressed(to: &Mailbox, wanted: &RcptTo, here: bool, now: SystemTime) -> Option<Self> {
         let mut recipient = Recipient::new(to.clone(), now);
         recipient.original.clone_from(&wanted.original);
         recipient.notify = wanted.notify.unwrap_or(recipient.notify);
@@ -155,7 +155,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    pub(super) fn of(id: &str, error: io::Error) -> Self {
+    pub(crate) fn of(id: &str, error: io::Error) -> Self {
         Unreadable { id: id.to_owned(), why: error.to_string() }
     }
 }
@@ -165,7 +165,7 @@ const VERSION: u64 = 1;
 
 impl Entry {
     /// A message for these; the queue gives it its name and its size.
-    pub(crate) fn new(from: ReversePath, recipients: Vec<Recipient>, now: SystemTime) -> Self {
+    pub fn new(from: ReversePath, recipients: Vec<Recipient>, now: SystemTime) -> Self {
         Entry {
             id: String::new(),
             arrived: now,
@@ -179,7 +179,8 @@ impl Entry {
         }
     }
 
-    pub(super) fn to_json(&self) -> String {
+    /// As it is written.
+    pub fn to_json(&self) -> String {
         let recipients: Vec<Value> = self.recipients.iter().map(recipient_json).collect();
         let value = json!({
             "version": VERSION,
@@ -195,7 +196,8 @@ impl Entry {
         format!("{value:#}\n")
     }
 
-    pub(super) fn parse(id: &str, text: &str) -> Result<Self, Unreadable> {
+    /// Reads what [`Entry::to_json`] wrote, under the name that it has in the queue. What is damaged or foreign is refused.
+    pub fn parse(id: &str, text: &str) -> Result<Self, Unreadable> {
         let bad = |why: &str| Unreadable { id: id.to_owned(), why: why.to_owned() };
         let value: Value = serde_json::from_str(text).map_err(|error| bad(&error.to_string()))?;
         if number(&value, "/version") != Some(VERSION) {
@@ -219,12 +221,12 @@ impl Entry {
     }
 
     /// Whether nothing is left to be done.
-    pub(crate) fn is_finished(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         self.recipients.iter().all(|recipient| recipient.state != State::Pending && !self.owes(recipient))
     }
 
     /// Whether the sender is to be told how it ended. Nobody is told of a message without a sender (RFC 5321 §4.5.5).
-    pub(crate) fn owes(&self, recipient: &Recipient) -> bool {
+    pub fn owes(&self, recipient: &Recipient) -> bool {
         let wanted = match recipient.state {
             State::Pending => false,
             State::Delivered => recipient.notify.success,

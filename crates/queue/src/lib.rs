@@ -1,9 +1,5 @@
-//! The queue on disk: mail for other domains that was accepted and is not yet with all of its receivers.
-//!
-//! A message is two files: `ID.eml`, the octets as they are sent, and `ID.json`, its envelope with what became of each
-//! recipient. A message is in the queue if its envelope is there: the message's octets are on the disk before the envelope
-//! gets its name, and the folder is before anybody hears 250. An envelope is changed by writing a new one beside it and
-//! renaming, so that a crash leaves the one or the other.
+#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
 
 mod entry;
 
@@ -91,20 +87,20 @@ impl Queue {
     }
 
     /// Whether somebody else changed the queue since this was last asked.
-    pub(crate) fn was_changed(&self) -> bool {
+    pub fn was_changed(&self) -> bool {
         fs::remove_file(self.folder.join(CHANGED)).is_ok()
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Makes sure that one server alone empties the queue, until the folder is closed: the operating system's lock ends with
-    /// the process. Who only looks into the queue, or changes it, needs none.
-    pub(crate) fn lock(&self) -> io::Result<File> {
-        let lock = File::open(&self.folder)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(lock),
+    /// Makes sure that one server alone empties the queue. Who only looks into it, or changes it, needs no lock.
+    pub fn lock(&self) -> io::Result<Lock> {
+        let folder = File::open(&self.folder)?;
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock { _folder: folder }),
             Err(Errno::WOULDBLOCK) => Err(io::Error::new(
                 io::ErrorKind::WouldBlock,
                 "another server works on it; stop that one, or give this one a folder of its own",
@@ -114,7 +110,7 @@ impl Queue {
     }
 
     /// Removes what a crash left behind: messages without an envelope, which nobody was told were accepted.
-    pub(crate) fn recover(&self) -> io::Result<()> {
+    pub fn recover(&self) -> io::Result<()> {
         for id in self.ids("tmp")? {
             fs::remove_file(self.path(&id, "tmp"))?;
         }
@@ -127,19 +123,19 @@ impl Queue {
     }
 
     /// A message's octets.
-    pub(crate) fn message(&self, id: &str) -> io::Result<File> {
+    pub fn message(&self, id: &str) -> io::Result<File> {
         File::open(self.path(id, "eml"))
     }
 
-    /// Begins a message.
-    pub(crate) fn begin(&self) -> io::Result<Draft> {
+    /// Begins a message: what is written to the draft are its octets.
+    pub fn begin(&self) -> io::Result<Draft> {
         let id = unique();
         let file = create(&self.path(&id, "eml"))?;
         Ok(Draft { file, size: 0, eight_bit: false, files: Files { queue: self.clone(), id, keep: false } })
     }
 
     /// Writes an envelope beside the one that holds; on the disk when this returns.
-    pub(crate) fn prepare(&self, entry: &Entry) -> io::Result<Prepared> {
+    pub fn prepare(&self, entry: &Entry) -> io::Result<Prepared> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{}.{}", entry.id, NEXT.fetch_add(1, Ordering::Relaxed));
         let prepared = Prepared { from: self.path(&name, "tmp"), to: self.path(&entry.id, "json") };
@@ -150,19 +146,19 @@ impl Queue {
     }
 
     /// Takes a message out of the queue. Its envelope goes first: what is left without one is no message.
-    pub(crate) fn forget(&self, id: &str) -> io::Result<()> {
+    pub fn forget(&self, id: &str) -> io::Result<()> {
         self.withdraw(id)?;
         self.sync()?;
         remove(&self.path(id, "eml"))
     }
 
-    /// The first half of it: one system call.
-    pub(crate) fn withdraw(&self, id: &str) -> io::Result<()> {
+    /// The first half of [`Queue::forget`]: one system call.
+    pub fn withdraw(&self, id: &str) -> io::Result<()> {
         remove(&self.path(id, "json"))
     }
 
     /// Makes renaming and removing last.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    pub fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
 
@@ -181,9 +177,15 @@ impl Queue {
     }
 }
 
-/// A message that is being written.
+/// Nobody else empties the queue until this is dropped. The operating system's lock ends with the process, however that ends.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub struct Lock {
+    _folder: File,
+}
+
+/// A message that is being written. Dropped before it is in the queue it is gone.
+#[derive(Debug)]
+pub struct Draft {
     file: File,
     size: u64,
     eight_bit: bool,
@@ -204,8 +206,9 @@ impl Write for Draft {
 }
 
 impl Draft {
-    /// The message is whole: both files are on the disk when this returns, and it is still not in the queue.
-    pub(crate) fn ready(self, envelope: Entry) -> io::Result<Ready> {
+    /// The message is whole: both files are on the disk when this returns, and it is still not in the queue. Name, size and
+    /// whether there are octets beyond ASCII are filled in.
+    pub fn ready(self, envelope: Entry) -> io::Result<Ready> {
         self.file.sync_all()?;
         let entry = Entry { id: self.files.id.clone(), size: self.size, eight_bit: self.eight_bit, ..envelope };
         let prepared = self.files.queue.prepare(&entry)?;
@@ -215,7 +218,7 @@ impl Draft {
 
 /// A message that only needs its name.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub struct Ready {
     entry: Entry,
     prepared: Prepared,
     files: Files,
@@ -223,7 +226,7 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Puts it into the queue, for good when this returns.
-    pub(crate) fn commit(mut self) -> io::Result<Entry> {
+    pub fn commit(mut self) -> io::Result<Entry> {
         self.prepared.commit()?;
         self.files.keep = true;
         self.files.queue.sync()?;
@@ -249,14 +252,14 @@ impl Drop for Files {
 
 /// An envelope that only needs its name.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub struct Prepared {
     from: PathBuf,
     to: PathBuf,
 }
 
 impl Prepared {
     /// Lets it hold: one system call. [`Queue::sync`] makes it last.
-    pub(crate) fn commit(&self) -> io::Result<()> {
+    pub fn commit(&self) -> io::Result<()> {
         fs::rename(&self.from, &self.to)
     }
 }
