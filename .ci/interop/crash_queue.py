@@ -56,6 +56,7 @@ class Receiver:
                     with self.lock:
                         self.taken.setdefault(name, []).append(unsure)
                     stream.sendall(b"250 2.0.0 taken\r\n")
+                    unsure["said"] = time.time()
                 elif verb == b"QUIT":
                     stream.sendall(b"221 bye\r\n")
                     return
@@ -131,9 +132,9 @@ def main():
     twice = [name for name, times in receiver.taken.items() if len(times) > 1]
     # delivered again although our server had gone on after the 250, or no kill came soon after it
     def gap(one):
-        """From the 250 to the kill that came next."""
+        """From the 250 to the kill that came next; nothing where the receiver was still to say it."""
         at = bisect.bisect(kills, one["at"])
-        return kills[at] - one["at"] if at < len(kills) else float("inf")
+        return max(0, kills[at] - one.get("said", kills[at])) if at < len(kills) else float("inf")
 
     first = [one for name in twice for one in receiver.taken[name][:-1]]
     wrong = [name for name in twice if any(one["sure"] or gap(one) > WINDOW for one in receiver.taken[name][:-1])]
