@@ -80,9 +80,9 @@ pub(crate) fn auth_results(request: &Request) -> Result<Value, Error> {
         Ok(parsed) => parsed,
         Err(error) => return Ok(invalid(error)),
     };
-    let property = |p: &Property| json!({"ptype": p.ptype(), "property": p.name(), "value": p.value()});
+    let property = |p: Property<'_>| json!({"ptype": p.ptype(), "property": p.name(), "value": p.value()});
     let result = |info: &ResInfo| {
-        let props: Vec<Value> = info.properties().iter().map(property).collect();
+        let props: Vec<Value> = info.properties().map(property).collect();
         json!({"method": info.method(), "result": info.result(), "reason": info.why(), "props": props})
     };
     let results: Vec<Value> = parsed.claims().iter().map(result).collect();

@@ -41,7 +41,9 @@ pub(crate) fn overruled(
         recorded(headers, instance).is_some_and(|results| {
             let mut results = results.claims().iter().filter(|result| result.method() == "dmarc");
             let domain = |from: &str| Domain::parse(from).is_ok_and(|from| from == *author);
-            results.any(|dmarc| dmarc.result() == "pass" && dmarc.get("header", "from").is_some_and(domain))
+            results.any(|dmarc| {
+                dmarc.result() == "pass" && dmarc.get("header", "from").is_some_and(|value| domain(&value))
+            })
         })
     };
     let mut sets = arc.sets.iter().rev().take_while(is_trusted);

@@ -90,13 +90,7 @@ impl AuthResults {
         }
         for result in &self.results {
             out.push_str(between);
-            let mut begin = out.len();
-            result.write(out, |out| {
-                if out.len() - begin > line {
-                    out.push_str("\r\n\t");
-                    begin = out.len();
-                }
-            });
+            result.write(out, line);
         }
     }
 }

@@ -56,7 +56,7 @@ pub fn for_reader(results: &[AuthResults]) -> Outline {
 /// Whom a result is about.
 fn subject(result: &ResInfo, properties: &[(&str, &str)]) -> Text {
     let value = properties.iter().find_map(|(ptype, name)| result.get(ptype, name));
-    let domain = value.map(|value| value.rsplit_once('@').map_or(value, |(_, domain)| domain));
+    let domain = value.as_deref().map(|value| value.rsplit_once('@').map_or(value, |(_, domain)| domain));
     domain.map_or(Phrase::TheSender.into(), Text::fact)
 }
 
@@ -74,7 +74,7 @@ fn sentence(result: &ResInfo) -> Option<Text> {
         ("arc", "fail") => (Phrase::ArcFail, &[]),
         ("arc", "none") => (Phrase::ArcNone, &[]),
         ("auth", "pass") => {
-            return Some(Phrase::AuthPass.with([result.get("smtp", "auth").or(result.get("smtp", "mailfrom"))?]));
+            return Some(Phrase::AuthPass.with([&*result.get("smtp", "auth").or(result.get("smtp", "mailfrom"))?]));
         }
         _ => return None,
     };
@@ -134,7 +134,7 @@ fn why(result: &ResInfo) -> Option<Text> {
 
 /// What the owner of the author domain asks for (RFC 9989 §9.2).
 fn request(result: &ResInfo) -> Option<Text> {
-    let phrase = match result.get("policy", "dmarc")? {
+    let phrase = match &*result.get("policy", "dmarc")? {
         "none" => Phrase::AsksNothing,
         "quarantine" => Phrase::AsksQuarantine,
         "reject" => Phrase::AsksReject,

@@ -2,152 +2,179 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use gatepost_syntax::cfws;
 
-/// `method=result reason=… ptype.property=value …`
+/// `method=result reason=… ptype.property=value …`, kept as it is written: each part is quoted where it needs to be the moment
+/// it comes in, and read back when it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResInfo {
-    method: Cow<'static, str>,
-    version: Option<u32>,
-    result: Cow<'static, str>,
-    reason: Option<Cow<'static, str>>,
-    comment: Option<Cow<'static, str>>,
-    properties: Vec<Property>,
+    text: String,
+    /// Where the comment stands, which may be empty, as may the reason; the properties begin behind both.
+    comment: Range<usize>,
+    reason: Range<usize>,
 }
 
 /// `ptype.name=value`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Property {
-    ptype: Cow<'static, str>,
-    name: Cow<'static, str>,
-    value: Cow<'static, str>,
+pub struct Property<'a> {
+    ptype: &'a str,
+    name: &'a str,
+    value: Cow<'a, str>,
 }
 
 /// Octets of a value, reason or comment as written; more are cut off, so that lines stay within RFC 5322 §2.1.1.
 const VALUE_OCTETS: usize = 400;
 /// Octets of a keyword.
 const KEYWORD_OCTETS: usize = 64;
+/// Room for what most results say: one allocation.
+const TEXT_OCTETS: usize = 112;
 
 impl ResInfo {
     /// A result without properties. Both words are keywords: other characters than those of one become hyphens.
-    pub fn new(method: impl Into<Cow<'static, str>>, result: impl Into<Cow<'static, str>>) -> Self {
-        ResInfo {
-            method: keyword(method.into()),
-            version: None,
-            result: keyword(result.into()),
-            reason: None,
-            comment: None,
-            properties: Vec::new(),
+    pub fn new(method: impl AsRef<str>, result: impl AsRef<str>) -> Self {
+        Self::of_version(method.as_ref(), None, result.as_ref())
+    }
+
+    pub(crate) fn of_version(method: &str, version: Option<u32>, result: &str) -> Self {
+        let mut text = String::with_capacity(TEXT_OCTETS);
+        push_keyword(&mut text, method);
+        if let Some(version) = version {
+            text.push('/');
+            text.push_str(&version.to_string());
         }
+        text.push('=');
+        push_keyword(&mut text, result);
+        let end = text.len();
+        ResInfo { text, comment: end..end, reason: end..end }
     }
 
     /// Adds a property. The value may hold anything: it is quoted where needed, and what no quoted string can hold is
     /// escaped.
     #[must_use]
-    pub fn property(
-        mut self,
-        ptype: impl Into<Cow<'static, str>>,
-        name: impl Into<Cow<'static, str>>,
-        value: impl AsRef<str>,
-    ) -> Self {
-        let value = clean(value.as_ref());
-        if self.properties.capacity() == 0 {
-            self.properties.reserve_exact(4); // what DKIM has: one allocation
-        }
-        self.properties.push(Property { ptype: keyword(ptype.into()), name: keyword(name.into()), value });
+    pub fn property(mut self, ptype: impl AsRef<str>, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let text = &mut self.text;
+        text.push(' ');
+        push_keyword(text, ptype.as_ref());
+        text.push('.');
+        push_keyword(text, name.as_ref());
+        text.push('=');
+        push_value(text, value.as_ref());
         self
     }
 
     /// Gives a reason.
     #[must_use]
     pub fn reason(mut self, reason: impl AsRef<str>) -> Self {
-        self.reason = Some(clean(reason.as_ref()));
+        let mut written = String::from(" reason=");
+        push_quoted(&mut written, &clean(reason.as_ref()));
+        self.text.replace_range(self.reason.clone(), &written);
+        self.reason.end = self.reason.start + written.len();
         self
     }
 
     /// Adds a comment behind the result: written, not read back.
     #[must_use]
     pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
-        self.comment = Some(clean(comment.as_ref()));
+        let mut written = String::from(" (");
+        push_escaped(&mut written, &clean(comment.as_ref()), |c| matches!(c, '(' | ')' | '\\'));
+        written.push(')');
+        self.text.replace_range(self.comment.clone(), &written);
+        let begin = self.comment.start + written.len();
+        self.reason = begin..begin + self.reason.len();
+        self.comment.end = begin;
         self
     }
 
-    pub(crate) fn with_version(mut self, version: Option<u32>) -> Self {
-        self.version = version;
-        self
+    /// `method=result`, with a version.
+    fn verdict(&self) -> (&str, &str) {
+        self.part(0..self.comment.start).split_once('=').unwrap_or_default()
+    }
+
+    fn part(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
     }
 
     /// The method in lower case, `spf`.
     pub fn method(&self) -> &str {
-        &self.method
+        let (method, _) = self.verdict();
+        method.split_once('/').map_or(method, |(method, _)| method)
     }
 
     /// The version of the method, where one is written; 1 is the only one there is (RFC 8601 §2.2).
     pub fn version(&self) -> Option<u32> {
-        self.version
+        self.verdict().0.split_once('/').and_then(|(_, version)| version.parse().ok())
     }
 
     /// The result in lower case, `pass`.
     pub fn result(&self) -> &str {
-        &self.result
+        self.verdict().1
     }
 
     /// Why, for people.
-    pub fn why(&self) -> Option<&str> {
-        self.reason.as_deref()
+    pub fn why(&self) -> Option<Cow<'_, str>> {
+        self.part(self.reason.clone()).strip_prefix(" reason=").map(unquoted)
     }
 
     /// What the result is about.
-    pub fn properties(&self) -> &[Property] {
-        &self.properties
+    pub fn properties(&self) -> impl Iterator<Item = Property<'_>> {
+        self.written().filter_map(|property| {
+            let (name, value) = property.strip_prefix(' ')?.split_once('=')?;
+            let (ptype, name) = name.split_once('.')?;
+            Some(Property { ptype, name, value: unquoted(value) })
+        })
     }
 
     /// The value of a property.
-    pub fn get(&self, ptype: &str, name: &str) -> Option<&str> {
-        self.properties.iter().find(|p| p.ptype == ptype && p.name == name).map(|p| &*p.value)
+    pub fn get(&self, ptype: &str, name: &str) -> Option<Cow<'_, str>> {
+        self.properties().find(|p| p.ptype == ptype && p.name == name).map(|p| p.value)
     }
 
-    /// Writes the parts; `fold` is told where a line may end.
-    pub(crate) fn write(&self, out: &mut String, mut fold: impl FnMut(&mut String)) {
-        out.push_str(&self.method);
-        if let Some(version) = self.version {
-            out.push('/');
-            out.push_str(&version.to_string());
+    /// The properties as written, each with the space in front of it.
+    fn written(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.part(self.reason.end..self.text.len());
+        std::iter::from_fn(move || {
+            let (mut quoted, mut escaped) = (false, false);
+            let end = rest.bytes().skip(1).position(|octet| {
+                let ends = octet == b' ' && !quoted;
+                quoted ^= octet == b'"' && !escaped;
+                escaped = octet == b'\\' && !escaped;
+                ends
+            });
+            let (property, behind) = rest.split_at_checked(end.map_or(rest.len(), |end| end + 1))?;
+            rest = behind;
+            (!property.is_empty()).then_some(property)
+        })
+    }
+
+    /// Writes the result; a line longer than `line` is folded in front of a part.
+    pub(crate) fn write(&self, out: &mut String, line: usize) {
+        if self.text.len() <= line {
+            out.push_str(&self.text);
+            return;
         }
-        out.push('=');
-        out.push_str(&self.result);
-        if let Some(comment) = &self.comment {
-            fold(out);
-            out.push_str(" (");
-            push_escaped(out, comment, |c| matches!(c, '(' | ')' | '\\'));
-            out.push(')');
-        }
-        if let Some(reason) = &self.reason {
-            fold(out);
-            out.push_str(" reason=");
-            push_quoted(out, reason);
-        }
-        for Property { ptype, name, value } in &self.properties {
-            fold(out);
-            out.push(' ');
-            for part in [ptype, ".", name, "="] {
-                out.push_str(part);
+        let mut begin = out.len();
+        let parts = [0..self.comment.start, self.comment.clone(), self.reason.clone()].map(|part| self.part(part));
+        for part in parts.into_iter().filter(|part| !part.is_empty()).chain(self.written()) {
+            if out.len() - begin > line {
+                out.push_str("\r\n\t");
+                begin = out.len();
             }
-            if is_bare(value) { out.push_str(value) } else { push_quoted(out, value) }
+            out.push_str(part);
         }
     }
 }
 
-impl Property {
+impl<'a> Property<'a> {
     /// `smtp`, `header`, `body` or `policy` (RFC 8601 §2.3), or one that nobody knows yet.
-    pub fn ptype(&self) -> &str {
-        &self.ptype
+    pub fn ptype(&self) -> &'a str {
+        self.ptype
     }
 
     /// `mailfrom`, `d` …
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn name(&self) -> &'a str {
+        self.name
     }
 
     /// The value, unquoted.
@@ -158,23 +185,42 @@ impl Property {
 
 impl fmt::Display for ResInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = String::new();
-        self.write(&mut out, |_| ());
-        f.write_str(&out)
+        f.write_str(&self.text)
     }
 }
 
 /// `Keyword = Ldh-str` (RFC 5321 §4.1.2), in lower case; underscores occur.
-fn keyword(word: Cow<'static, str>) -> Cow<'static, str> {
-    let fits = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    if word.is_empty() {
-        return Cow::Borrowed("-");
-    }
-    if word.len() <= KEYWORD_OCTETS && word.bytes().all(fits) {
-        return word;
-    }
+fn push_keyword(out: &mut String, word: &str) {
     let folded = |c: char| if is_keyword(c) { c.to_ascii_lowercase() } else { '-' };
-    word.chars().take(KEYWORD_OCTETS).map(folded).collect()
+    match word {
+        "" => out.push('-'),
+        word if word.len() <= KEYWORD_OCTETS && are(word, KEYWORD) => out.push_str(word),
+        word => out.extend(word.chars().take(KEYWORD_OCTETS).map(folded)),
+    }
+}
+
+/// What octets may stand in: a keyword as it is written, a value without quotes.
+const KEYWORD: u8 = 1;
+const BARE: u8 = 2;
+
+const CLASSES: [u8; 256] = {
+    let (mut classes, mut octet) = ([0; 256], 0u8);
+    let mut left: &mut [u8] = &mut classes;
+    while let [class, rest @ ..] = left {
+        *class = match octet {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => KEYWORD | BARE,
+            b'A'..=b'Z' | b'.' | b'+' => BARE,
+            _ => 0,
+        };
+        octet = octet.wrapping_add(1);
+        left = rest;
+    }
+    classes
+};
+
+/// Whether all octets of a text are of a class.
+fn are(text: &str, class: u8) -> bool {
+    text.bytes().all(|octet| CLASSES.get(usize::from(octet)).is_some_and(|of| of & class != 0))
 }
 
 pub(crate) fn is_keyword(c: char) -> bool {
@@ -182,10 +228,10 @@ pub(crate) fn is_keyword(c: char) -> bool {
 }
 
 /// What neither a quoted string nor a comment can hold, and what would turn a line around for its reader, becomes an escape.
-fn clean(value: &str) -> Cow<'static, str> {
+fn clean(value: &str) -> Cow<'_, str> {
     let plain = |octet: u8| matches!(octet, b' '..=b'~') && !is_special(char::from(octet));
     if value.len() <= VALUE_OCTETS && value.bytes().all(plain) {
-        return Cow::Owned(value.to_owned());
+        return Cow::Borrowed(value);
     }
     let (mut out, mut specials) = (String::with_capacity(value.len().min(VALUE_OCTETS)), 0);
     for c in value.chars() {
@@ -215,15 +261,32 @@ fn is_format(c: char) -> bool {
 }
 
 /// `pvalue = [CFWS] ( value / [ [ local-part ] "@" ] domain-name ) [CFWS]` (RFC 8601 §2.2): bare where that is safe.
-fn is_bare(value: &str) -> bool {
-    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'+');
-    if !value.is_empty() && value.bytes().all(plain) {
-        return true; // a domain, as most values are
+fn push_value(out: &mut String, value: &str) {
+    if !value.is_empty() && value.len() <= VALUE_OCTETS && are(value, BARE) {
+        return out.push_str(value); // a domain, as most values are
     }
-    match value.rsplit_once('@') {
+    let value = clean(value);
+    let bare = match value.rsplit_once('@') {
         None => !value.is_empty() && value.chars().all(cfws::is_token),
-        Some((local, domain)) => !domain.is_empty() && domain.bytes().all(plain) && local.bytes().all(plain),
+        Some((local, domain)) => !domain.is_empty() && are(domain, BARE) && are(local, BARE),
+    };
+    if bare { out.push_str(&value) } else { push_quoted(out, &value) }
+}
+
+/// What a value that was written here says.
+fn unquoted(written: &str) -> Cow<'_, str> {
+    let Some(inner) = written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Cow::Borrowed(written);
+    };
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
     }
+    let mut characters = inner.chars();
+    std::iter::from_fn(|| match characters.next()? {
+        '\\' => characters.next(),
+        other => Some(other),
+    })
+    .collect()
 }
 
 fn push_quoted(out: &mut String, value: &str) {

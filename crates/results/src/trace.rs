@@ -1,5 +1,6 @@
 //! Trace fields beside Authentication-Results: Received, Return-Path, Received-SPF.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -57,22 +58,30 @@ impl Received<'_> {
     }
 }
 
-fn atom(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect()
+fn atom(text: &str) -> Cow<'_, str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.chars().all(fits) { Cow::Borrowed(text) } else { text.chars().filter(|c| fits(*c)).collect() }
 }
+
+/// Room for a usual field.
+const FIELD_OCTETS: usize = 400;
 
 /// `Received-SPF` (RFC 7208 §9.1): a result, a comment, and `key=value` pairs, quoted where needed.
 pub fn received_spf(result: &str, comment: &str, pairs: &[(&str, &str)]) -> String {
-    let comment: String = escape(comment).chars().map(|c| if matches!(c, '(' | ')') { '\'' } else { c }).collect();
-    let mut out = format!("Received-SPF: {} ({comment})", atom(result));
+    let comment = escape(comment).replace(['(', ')'], "'");
+    let mut out = String::with_capacity(FIELD_OCTETS);
+    for part in ["Received-SPF: ", &*atom(result), " (", &*comment, ")"] {
+        out.push_str(part);
+    }
     for (index, (key, value)) in pairs.iter().enumerate() {
-        let separator = if index == 0 { "" } else { ";" };
         // RFC 7208 §9.1: key-value-pair = key [CFWS] "=" ( dot-atom / quoted-string ), and all of it is ASCII
         let value = match cfws::dot_atom(value) {
-            Ok((_, "")) if value.is_ascii() => (*value).to_owned(),
-            _ => cfws::quote(&escape(value)),
+            Ok((_, "")) if value.is_ascii() => Cow::Borrowed(*value),
+            _ => Cow::Owned(cfws::quote(&escape(value))),
         };
-        let _ = write!(out, "{separator}\r\n\t{}={value}", atom(key));
+        for part in [if index == 0 { "" } else { ";" }, "\r\n\t", &*atom(key), "=", &*value] {
+            out.push_str(part);
+        }
     }
     out.push_str("\r\n");
     out

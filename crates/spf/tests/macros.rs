@@ -181,7 +181,7 @@ fn fields_say_what_was_found() {
     let helo = block_on(check(&zone, &query.helo_identity(), &Limits::default()));
     assert!(
         helo.received_spf(&query.helo_identity()).contains("identity=helo")
-            && helo.res_info().properties()[0].name() == "helo"
+            && helo.res_info().properties().next().unwrap().name() == "helo"
     );
     let tree = found.explain().to_string();
     assert!(tree.contains("├─ mx does not match  [RFC 7208 §5.4]\n│  ├─ MX a.b.example"), "{tree}");

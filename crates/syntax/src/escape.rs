@@ -11,13 +11,17 @@ use std::fmt::Write;
 /// ```
 pub fn escape(text: impl AsRef<[u8]>) -> String {
     let mut out = String::with_capacity(text.as_ref().len());
+    let is_plain = |octet: u8| matches!(octet, b' '..=b'[' | b']'..=b'~');
     for chunk in text.as_ref().utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                ' '..='[' | ']'..='~' => out.push(character),
-                other => out.extend(other.escape_default()),
-            }
+        let mut rest = chunk.valid();
+        while let Some(plain) = rest.bytes().position(|octet| !is_plain(octet)) {
+            let (plain, other) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+            out.push_str(plain);
+            let mut characters = other.chars();
+            out.extend(characters.by_ref().take(1).flat_map(char::escape_default));
+            rest = characters.as_str();
         }
+        out.push_str(rest);
         for octet in chunk.invalid() {
             // writing to a String can not fail
             let _ = write!(out, "\\x{octet:02x}");

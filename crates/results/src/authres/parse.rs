@@ -190,7 +190,8 @@ impl<'a> Reader<'a> {
         }
         self.take("=")?;
         self.skip()?;
-        let mut info = ResInfo::new(method, self.keyword()?).with_version(version);
+        let mut info = ResInfo::of_version(&method, version, &self.keyword()?);
+        let mut parts = 0;
         loop {
             let before = self.rest;
             self.skip()?;
@@ -200,10 +201,11 @@ impl<'a> Reader<'a> {
             if before.len() == self.rest.len() {
                 return Err(self.error(CfwsError::Expected("white space")));
             }
-            if info.properties().len() == self.limits.items {
+            if parts == self.limits.items {
                 return Err(ParseError::Many { limit: self.limits.items });
             }
             info = self.reason_or_property(info)?;
+            parts += 1;
         }
     }
 
