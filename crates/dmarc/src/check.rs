@@ -3,7 +3,7 @@
 use gatepost_dns::Resolver;
 use gatepost_syntax::{AuthorError, Authors};
 
-use crate::discovery::{Limits, discover};
+use crate::discovery::{Asking, Limits};
 use crate::evaluation::{evaluate, severity};
 use crate::outcome::{Identifiers, Outcome, PermError, Preset, Step, Verdict};
 
@@ -25,9 +25,13 @@ pub async fn check(
     }
     let mut worst: Option<Outcome> = None;
     let mut judged = Vec::new();
+    let mut asking = Asking::new(dns, limits);
     for author in domains {
-        let discovery = discover(dns, author, passed, limits).await;
-        let outcome = evaluate(&discovery, passed, preset);
+        let discovery = asking.discover(author, passed).await;
+        if domains.len() > 1 {
+            asking.next(&discovery);
+        }
+        let outcome = evaluate(discovery, passed, preset);
         if domains.len() > 1 {
             judged.push(Step::Judged { author: author.clone(), verdict: outcome.verdict.clone() });
         }
@@ -37,6 +41,8 @@ pub async fn check(
     }
     let no_address = || Outcome::new(Verdict::PermError(PermError::Author(AuthorError::NoAddress)), None);
     let mut worst = worst.unwrap_or_else(no_address);
-    worst.trail.splice(..0, judged);
+    if !judged.is_empty() {
+        worst.trail.splice(..0, judged);
+    }
     worst
 }

@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use gatepost_dns::{LookupError, Name, Question, RecordType, Resolver};
 use gatepost_syntax::Domain;
+use smallvec::SmallVec;
 
 use crate::outcome::{Identifier, Identifiers, Step};
 use crate::record::{Psd, Record};
+
+/// Stands before a domain where its record is (RFC 9989 §4.6).
+pub(crate) const PREFIX: &str = "_dmarc";
+
+/// Room for the steps of most judgements.
+const STEPS: usize = 8;
 
 /// Bounds of discovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,20 +52,7 @@ pub struct Discovery {
 
 /// Asks all that is needed to evaluate.
 pub async fn discover(dns: &dyn Resolver, author: &Domain, passed: &Identifiers, limits: &Limits) -> Discovery {
-    let mut asking = Asking { dns, limits, known: Vec::new(), trail: Vec::new() };
-    let mut discovery = Discovery {
-        author: author.clone(),
-        policy: Ok(None),
-        org_domain: None,
-        exists: Ok(true),
-        identifier_orgs: Vec::new(),
-        trail: Vec::new(),
-    };
-    if let Err(error) = asking.fill(&mut discovery, passed).await {
-        discovery.policy = Err(error);
-    }
-    discovery.trail = asking.trail;
-    discovery
+    Asking::new(dns, limits).discover(author, passed).await
 }
 
 /// The organizational domain of a domain, and the questions that told it.
@@ -67,7 +61,7 @@ pub async fn org_domain(
     domain: &Domain,
     limits: &Limits,
 ) -> (Result<Domain, LookupError>, Vec<Question>) {
-    let mut asking = Asking { dns, limits, known: Vec::new(), trail: Vec::new() };
+    let mut asking = Asking::new(dns, limits);
     let org = asking.walk(domain).await.map(|walk| org_of(domain, &walk));
     let questions = asking.trail.into_iter().filter_map(|step| match step {
         Step::Asked { question, .. } => Some(question),
@@ -76,29 +70,56 @@ pub async fn org_domain(
     (org, questions.collect())
 }
 
-type Walk = Vec<(Domain, Arc<Record>)>;
+/// The records on the way up from a domain, each with how many of its right-most labels it is found at.
+type Walk = SmallVec<[(usize, Arc<Record>); 2]>;
 
-struct Asking<'a> {
+/// Asks for the authors of a message: no name twice.
+pub(crate) struct Asking<'a> {
     dns: &'a dyn Resolver,
     limits: &'a Limits,
-    /// Records of names that were asked before: each name is asked once a message.
-    known: Vec<(Domain, Option<Arc<Record>>)>,
     trail: Vec<Step>,
+    /// What was asked for the authors before.
+    earlier: Vec<Step>,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
+    pub(crate) fn new(dns: &'a dyn Resolver, limits: &'a Limits) -> Self {
+        Asking { dns, limits, trail: Vec::with_capacity(STEPS), earlier: Vec::new() }
+    }
+
+    pub(crate) async fn discover(&mut self, author: &Domain, passed: &Identifiers) -> Discovery {
+        let mut discovery = Discovery {
+            author: author.clone(),
+            policy: Ok(None),
+            org_domain: None,
+            exists: Ok(true),
+            identifier_orgs: Vec::new(),
+            trail: Vec::new(),
+        };
+        if let Err(error) = self.fill(&mut discovery, passed).await {
+            discovery.policy = Err(error);
+        }
+        discovery.trail = std::mem::take(&mut self.trail);
+        discovery
+    }
+
+    /// Another author follows: what is known stays known.
+    pub(crate) fn next(&mut self, discovery: &Discovery) {
+        self.earlier.extend(discovery.trail.iter().cloned());
+    }
+
     /// RFC 9989 §4.10.1.
     async fn fill(&mut self, discovery: &mut Discovery, passed: &Identifiers) -> Result<(), LookupError> {
-        let author = discovery.author.clone();
-        let own = self.record(&author).await?;
-        let relaxed = |record: &Arc<Record>| passed.compared(record).any(|i| !i.strict && *i.domain != author);
-        discovery.policy = Ok(own.clone().map(|record| (author.clone(), record)));
+        let author = &discovery.author;
+        let own = self.record(author.as_str()).await?;
+        let relaxed = |record: &Arc<Record>| passed.compared(record).any(|i| !i.strict && i.domain != author);
         if own.as_ref().is_none_or(relaxed) {
-            let walked = self.walk(&author).await.map(|walk| (org_of(&author, &walk), walk));
+            let walked = self.walk(author).await.map(|walk| (org_of(author, &walk), walk));
             if let (None, Ok((org, walk))) = (&own, &walked) {
-                let at_org = walk.iter().find(|(name, _)| name == org);
+                let at_org = walk.iter().find(|(labels, _)| *labels == org.label_count());
                 let at_psd = walk.iter().find(|(_, record)| record.psd == Psd::Yes);
-                discovery.policy = Ok(at_org.or(at_psd).cloned());
+                let found = at_org.or(at_psd);
+                discovery.policy = Ok(found.map(|(labels, record)| (author.last(*labels), Arc::clone(record))));
             }
             // with a policy of its own the author domain needs no more to pass by an identical identifier
             let org = walked.map(|(org, _)| org);
@@ -109,22 +130,33 @@ impl Asking<'_> {
             }
             discovery.org_domain = Some(org);
         }
-        let Ok(Some((policy_domain, record))) = discovery.policy.clone() else {
+        if let Some(record) = own {
+            discovery.policy = Ok(Some((author.clone(), record)));
+        }
+        let Ok(Some((policy_domain, record))) = &discovery.policy else {
             return Ok(());
         };
         if policy_domain != author && record.requests().is_ok_and(|r| r.nonexistent != r.subdomain) {
-            discovery.exists = self.exists(&author).await;
+            discovery.exists = self.exists(author).await;
         }
-        self.identifier_orgs(discovery, &record, passed).await;
+        if let Some(Ok(own_org)) = &discovery.org_domain {
+            discovery.identifier_orgs = self.identifier_orgs(author, own_org, record, passed).await;
+        }
         Ok(())
     }
 
     /// Walks for each identifier that is not the author domain itself and may be aligned relaxed.
-    async fn identifier_orgs(&mut self, discovery: &mut Discovery, record: &Record, passed: &Identifiers) {
-        let Some(Ok(own_org)) = discovery.org_domain.clone() else { return };
+    async fn identifier_orgs(
+        &mut self,
+        author: &Domain,
+        own_org: &Domain,
+        record: &Record,
+        passed: &Identifiers,
+    ) -> Vec<(Domain, Result<Domain, LookupError>)> {
+        let mut orgs: Vec<(Domain, _)> = Vec::new();
         for identifier in passed.compared(record).take(self.limits.identifiers) {
-            let known = discovery.identifier_orgs.iter().any(|(domain, _)| domain == identifier.domain);
-            if known || !needs_walk(&discovery.author, &own_org, &identifier) {
+            let known = orgs.iter().any(|(domain, _)| domain == identifier.domain);
+            if known || !needs_walk(author, own_org, &identifier) {
                 continue;
             }
             let identifier = identifier.domain;
@@ -132,39 +164,44 @@ impl Asking<'_> {
             if let Ok(org) = &org {
                 self.trail.push(Step::Walked { from: identifier.clone(), org_domain: org.clone() });
             }
-            discovery.identifier_orgs.push((identifier.clone(), org));
+            orgs.push((identifier.clone(), org));
         }
+        orgs
     }
 
     /// RFC 9989 §4.10, steps 1 to 7: from the start up to the top-level domain, at most 8 queries.
     async fn walk(&mut self, start: &Domain) -> Result<Walk, LookupError> {
         let mut walk = Walk::new();
-        let mut name = Some(start.clone());
-        let mut queries = 0;
-        while let Some(here) = name {
-            if queries == self.limits.queries {
-                break;
-            }
-            queries += 1;
-            if let Some(record) = self.record(&here).await? {
+        let (mut here, mut labels) = (start.as_str(), start.label_count());
+        for _ in 0..self.limits.queries {
+            if let Some(record) = self.record(here).await? {
                 let stop = record.psd != Psd::Unknown;
-                walk.push((here.clone(), record));
+                walk.push((labels, record));
                 if stop {
                     break;
                 }
             }
-            name = above(&here, here == *start);
+            // one label less, or, from a start of 8 labels and more, the 7 right-most (step 4)
+            let Some(dot) = here.bytes().position(|octet| octet == b'.') else { break };
+            (here, labels) = match labels {
+                9.. => (start.last_labels(7), 7),
+                _ => (here.get(dot + 1..).unwrap_or_default(), labels - 1),
+            };
         }
         Ok(walk)
     }
 
     /// The one valid record of a name; several are none (RFC 9989 §4.10, steps 2 and 6).
-    async fn record(&mut self, domain: &Domain) -> Result<Option<Arc<Record>>, LookupError> {
-        if let Some((_, record)) = self.known.iter().find(|(name, _)| name == domain) {
-            return Ok(record.clone());
+    async fn record(&mut self, domain: &str) -> Result<Option<Arc<Record>>, LookupError> {
+        if let Some(found) = self.trail.iter().find_map(|step| step.found(domain)) {
+            return found.clone();
+        }
+        if let Some(step) = self.earlier.iter().find(|step| step.found(domain).is_some()) {
+            self.trail.push(step.clone());
+            return step.found(domain).cloned().unwrap_or(Ok(None));
         }
         // a domain so long that nothing can be put before it has no record
-        let Ok(name) = Name::from(domain).prefixed("_dmarc") else {
+        let Ok(name) = Name::joined(PREFIX, domain) else {
             return Ok(None);
         };
         let question = Question::new(name, RecordType::Txt);
@@ -177,9 +214,7 @@ impl Asking<'_> {
             }
         });
         self.trail.push(Step::Asked { question, found: found.clone() });
-        let record = found?;
-        self.known.push((domain.clone(), record.clone()));
-        Ok(record)
+        found
     }
 
     /// Whether a domain exists: anything but NXDOMAIN (RFC 9989 §4.7, `np`; RFC 8020).
@@ -200,32 +235,15 @@ pub(crate) fn needs_walk(author: &Domain, org_domain: &Domain, identifier: &Iden
     !identifier.strict && identifier.domain != author && identifier.domain.is_or_below(org_domain)
 }
 
-/// The next name of a walk: one label less, or, from a start of 8 labels and more, the 7 right-most (RFC 9989 §4.10, step 4).
-fn above(domain: &Domain, is_start: bool) -> Option<Domain> {
-    let drop = if is_start { domain.label_count().saturating_sub(7).max(1) } else { 1 };
-    (0..drop).try_fold(domain.clone(), |domain, _| domain.parent())
-}
-
 /// RFC 9989 §4.10.2.
 fn org_of(start: &Domain, walk: &Walk) -> Domain {
-    for (name, record) in walk {
+    let labels = start.label_count();
+    for (at, record) in walk {
         match record.psd {
-            Psd::No => return name.clone(),
-            Psd::Yes if name != start => return one_below(start, name),
+            Psd::No => return start.last(*at),
+            Psd::Yes if *at != labels => return start.last(at + 1),
             _ => {}
         }
     }
-    walk.iter().map(|(name, _)| name).min_by_key(|name| name.label_count()).unwrap_or(start).clone()
-}
-
-/// The name on the way to `start` that is one label longer than `name`.
-fn one_below(start: &Domain, name: &Domain) -> Domain {
-    let mut below = start.clone();
-    while let Some(parent) = below.parent() {
-        if parent == *name {
-            break;
-        }
-        below = parent;
-    }
-    below
+    start.last(walk.iter().map(|(at, _)| *at).min().unwrap_or(labels))
 }

@@ -1,7 +1,5 @@
 //! What follows from a discovery: no look-ups here (RFC 9989 §4.4, §4.10.1, §5.3).
 
-use std::sync::Arc;
-
 use gatepost_syntax::Domain;
 
 use crate::discovery::{Discovery, needs_walk};
@@ -9,11 +7,11 @@ use crate::outcome::{Identifier, Identifiers, Outcome, Preset, Step, Verdict};
 use crate::record::{Record, Request};
 
 /// Judges one author domain.
-pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> Outcome {
+pub fn evaluate(mut discovery: Discovery, passed: &Identifiers, preset: Preset) -> Outcome {
     let mut outcome = Outcome::new(Verdict::None, Some(discovery.author.clone()));
-    outcome.trail = discovery.trail.clone();
+    outcome.trail = std::mem::take(&mut discovery.trail);
     outcome.org_domain = discovery.org_domain.clone().and_then(Result::ok);
-    let (policy_domain, record) = match &discovery.policy {
+    let (policy_domain, record) = match std::mem::replace(&mut discovery.policy, Ok(None)) {
         Ok(Some(found)) => found,
         Ok(None) => return outcome,
         Err(_) => {
@@ -25,9 +23,7 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
     let Ok(requests) = record.requests() else {
         return outcome;
     };
-    outcome.policy_domain = Some(policy_domain.clone());
-    outcome.record = Some(Arc::clone(record));
-    let (own, exists) = (*policy_domain == discovery.author, discovery.exists != Ok(false));
+    let (own, exists) = (policy_domain == discovery.author, discovery.exists != Ok(false));
     let request = match (own, exists) {
         (true, _) => requests.own,
         (false, false) => requests.nonexistent,
@@ -36,7 +32,7 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
     outcome.requested = Some(request);
     outcome.deciding = Some(record.deciding(own, exists));
     outcome.effective = if record.testing { request.lowered() } else { request };
-    let undecided = compare(discovery, record, passed, &mut outcome) || discovery.exists.is_err();
+    let undecided = compare(&discovery, &record, passed, &mut outcome) || discovery.exists.is_err();
     outcome.verdict = if outcome.aligned.spf || outcome.aligned.dkim {
         Verdict::Pass // an aligned pass needs nothing that failed
     } else if undecided {
@@ -47,6 +43,8 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
     if outcome.verdict == Verdict::Fail {
         outcome.disposition = preset.disposition(outcome.effective);
     }
+    outcome.policy_domain = Some(policy_domain);
+    outcome.record = Some(record);
     outcome
 }
 
@@ -54,17 +52,17 @@ pub fn evaluate(discovery: &Discovery, passed: &Identifiers, preset: Preset) -> 
 /// look-up that alignment needs did. Others do not matter (RFC 9989 §5.3.6).
 fn compare(discovery: &Discovery, record: &Record, passed: &Identifiers, outcome: &mut Outcome) -> bool {
     let mut undecided = false;
-    for identifier in passed.compared(record) {
+    passed.compared(record).for_each(|identifier| {
         let Identifier { method, strict, passed, .. } = identifier;
         let Some(aligned) = is_aligned(discovery, &identifier) else {
             undecided = true;
-            continue;
+            return;
         };
         undecided |= aligned && !passed;
         outcome.aligned.spf |= aligned && passed && method == "spf";
         outcome.aligned.dkim |= aligned && passed && method == "dkim";
         outcome.trail.push(Step::Compared { method, identifier: identifier.domain.clone(), strict, passed, aligned });
-    }
+    });
     undecided
 }
 

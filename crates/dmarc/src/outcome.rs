@@ -7,6 +7,7 @@ use gatepost_results::{Explain, Outline, Phrase, ResInfo, Text};
 use gatepost_syntax::{AuthorError, Domain};
 use thiserror::Error;
 
+use crate::discovery::PREFIX;
 use crate::record::{Record, Request};
 
 /// The identifiers that other methods authenticated.
@@ -276,6 +277,17 @@ impl Outcome {
 }
 
 impl Step {
+    /// What the question for the record of a domain found, if this is it.
+    pub(crate) fn found(&self, domain: &str) -> Option<&Result<Option<Arc<Record>>, LookupError>> {
+        match self {
+            Step::Asked { question, found } => {
+                let (_, asked) = question.name.as_str().split_at_checked(PREFIX.len() + 1)?;
+                (asked == domain).then_some(found)
+            }
+            _ => None,
+        }
+    }
+
     fn outline(&self) -> Outline {
         match self {
             Step::Asked { question, found: Ok(Some(record)) } => {

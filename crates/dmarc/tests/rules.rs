@@ -304,6 +304,22 @@ fn several_authors() {
     assert_eq!(authors, 2);
 }
 
+/// Authors of one organization ask for its names once; the trail of each still tells all that it rests on.
+#[test]
+fn several_authors_ask_for_a_name_once() {
+    let zone = Recorder::new(zone(&[("good.example", "v=DMARC1; p=reject")]));
+    let authors = author::parse("a@x.good.example, b@y.good.example");
+    let outcome = block_on(check(&zone, &authors, &dkim("good.example"), &Limits::default(), Preset::Strict));
+    assert_eq!(outcome.verdict.word(), "pass");
+    let asked: Vec<String> = zone.asked().into_iter().map(|(question, _)| question.name.to_string()).collect();
+    let wanted = ["_dmarc.x.good.example", "_dmarc.good.example", "_dmarc.example", "_dmarc.y.good.example"];
+    assert_eq!(asked, wanted);
+    let author = outcome.author.as_ref().unwrap().as_str();
+    let alone = judge(&[("good.example", "v=DMARC1; p=reject")], author, &dkim("good.example"), Preset::Strict);
+    assert_eq!(outcome.trail.iter().filter(|step| matches!(step, Step::Asked { .. })).count(), 3);
+    assert!(alone.trail.iter().all(|step| outcome.trail.contains(step)));
+}
+
 /// B7: 127 labels, many identifiers, many records: the questions stay few, and none is asked twice.
 #[test]
 fn questions_are_few() {

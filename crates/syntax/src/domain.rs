@@ -67,10 +67,10 @@ impl Domain {
     /// Reads a domain; one trailing dot is ignored, U-labels become A-labels (RFC 5891 §4), letters lower case.
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         let text = text.strip_suffix('.').unwrap_or(text);
+        if is_domain(text) {
+            return Ok(Domain(text.into()));
+        }
         if text.is_ascii() {
-            if !text.bytes().any(|octet| octet.is_ascii_uppercase()) {
-                return check(text).map(|()| Domain(text.into()));
-            }
             let lower = text.to_ascii_lowercase();
             return check(&lower).map(|()| Domain(lower.into()));
         }
@@ -101,12 +101,35 @@ impl Domain {
 
     /// How many labels there are, at least one.
     pub fn label_count(&self) -> usize {
-        self.labels().count()
+        self.0.bytes().filter(|octet| *octet == b'.').count() + 1
     }
 
     /// The domain without its left-most label; `None` for a single label.
     pub fn parent(&self) -> Option<Domain> {
         self.0.split_once('.').map(|(_, rest)| Domain(rest.into()))
+    }
+
+    /// The text of its `count` right-most labels; all of it where there are no more.
+    pub fn last_labels(&self, count: usize) -> &str {
+        let mut dots = self.0.bytes().enumerate().rev().filter(|(_, octet)| *octet == b'.').map(|(at, _)| at);
+        let dot = count.checked_sub(1).and_then(|before| dots.nth(before));
+        dot.and_then(|dot| self.0.get(dot + 1..)).unwrap_or(&self.0)
+    }
+
+    /// The domain of its `count` right-most labels; the domain itself where there are no more.
+    ///
+    /// ```
+    /// # use gatepost_syntax::Domain;
+    /// let domain = Domain::parse("a.b.example.org").unwrap();
+    /// assert_eq!(domain.last(2).as_str(), "example.org");
+    /// assert_eq!(domain.last(9), domain);
+    /// ```
+    #[must_use]
+    pub fn last(&self, count: usize) -> Domain {
+        match self.last_labels(count) {
+            all if all.len() == self.0.len() => self.clone(),
+            some => Domain(some.into()),
+        }
     }
 
     /// Whether this is `other` or a subdomain of it, on a label boundary.
@@ -118,7 +141,21 @@ impl Domain {
     }
 }
 
-/// One pass: this stands in front of every look-up.
+/// Whether a text is a domain as it stands, as nearly every one is: this stands in front of every look-up.
+fn is_domain(text: &str) -> bool {
+    let (mut length, mut ends) = (0, false); // of the label so far, and whether it may end here
+    for octet in text.bytes() {
+        match octet {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => (length, ends) = (length + 1, true),
+            b'-' if length > 0 => (length, ends) = (length + 1, false),
+            b'.' if ends && length <= LABEL_OCTETS => (length, ends) = (0, false),
+            _ => return false,
+        }
+    }
+    ends && length <= LABEL_OCTETS && text.len() <= DOMAIN_OCTETS
+}
+
+/// What is wrong with a text, if anything is.
 fn check(text: &str) -> Result<(), DomainError> {
     if text.is_empty() {
         return Err(DomainError::Empty);
@@ -155,11 +192,7 @@ impl From<&Domain> for Arc<str> {
 impl TryFrom<Arc<str>> for Domain {
     type Error = DomainError;
     fn try_from(text: Arc<str>) -> Result<Self, DomainError> {
-        let as_it_stands = |octet: u8| octet.is_ascii() && !octet.is_ascii_uppercase();
-        if text.ends_with('.') || !text.bytes().all(as_it_stands) {
-            return Domain::parse(&text);
-        }
-        check(&text).map(|()| Domain(text))
+        if is_domain(&text) { Ok(Domain(text)) } else { Domain::parse(&text) }
     }
 }
 

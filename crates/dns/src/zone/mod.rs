@@ -37,7 +37,7 @@ pub struct Zone {
     /// Hashed fast and not against collisions: the names are those of the caller's own file.
     names: HashMap<Name, Entry, FxBuildHasher>,
     /// Every name that has another one below it (RFC 8020).
-    above: HashSet<Name>,
+    above: HashSet<Name, FxBuildHasher>,
     /// Whether some name is a wildcard: without one, a name that is absent costs no further search.
     wildcards: bool,
     secure: bool,
