@@ -197,7 +197,8 @@ pub fn identifiers(spf: &gatepost_spf::Outcome, dkim: &gatepost_dkim::Outcome) -
 pub struct Judging {
     splitter: Option<Splitter>,
     headers: Option<Arc<HeaderBlock>>,
-    verifier: Option<Verifier>,
+    /// In a box: the buffers in it are too large to be moved with each step.
+    verifier: Option<Box<Verifier>>,
     chain: Option<Chain>,
     recording: Option<Recording>,
     limits: Limits,
@@ -237,7 +238,7 @@ impl Judging {
     fn end_of_headers(&mut self) -> Result<(), JudgeError> {
         if let Some(splitter) = self.splitter.take() {
             let headers = Arc::new(splitter.finish()?);
-            let mut verifier = Verifier::new(Arc::clone(&headers), &self.limits.dkim);
+            let mut verifier = Box::new(Verifier::new(Arc::clone(&headers), &self.limits.dkim));
             let chain = Chain::new(Arc::clone(&headers), &self.limits.arc);
             chain.register(verifier.body_hashes()); // one pass over the body for both
             (self.verifier, self.chain) = (Some(verifier), Some(chain));
