@@ -279,7 +279,8 @@ impl Explain for Outcome {
                 Outline::reason(error).cite(rfc, section)
             }
             Verdict::TempError(error) => Outline::reason(error).cite(7208, "4.4"),
-            Verdict::None => Outline::from(Phrase::SpfNothing).cite(7208, "4.3"),
+            Verdict::None if self.trail.steps().is_empty() => Outline::from(Phrase::SpfNoDomain).cite(7208, "4.3"),
+            Verdict::None => Outline::from(Phrase::SpfNoRecord).cite(7208, "4.5"),
             _ => {
                 let [terms, most_terms] = [self.terms, self.limits.terms].map(|count| count.to_string());
                 let [voids, most_voids] = [self.voids, self.limits.voids].map(|count| count.to_string());
@@ -287,6 +288,7 @@ impl Explain for Outcome {
                 Outline::from(counts).cite(7208, "4.6.4")
             }
         };
-        root.children(self.trail.outline()).child(conclusion)
+        let failed = matches!(self.verdict, Verdict::PermError(_) | Verdict::TempError(_));
+        root.children(self.trail.outline(failed)).child(conclusion)
     }
 }

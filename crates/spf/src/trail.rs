@@ -163,32 +163,32 @@ impl Trail {
         self.steps.len() - 1
     }
 
-    /// Deeper steps become children of the step before them.
-    pub(crate) fn outline(&self) -> Vec<Outline> {
-        self.nested(&mut self.steps.iter().enumerate().peekable(), 0)
+    /// Deeper steps become children of the step before them. An evaluation that `failed` did so within its last terms.
+    pub(crate) fn outline(&self, failed: bool) -> Vec<Outline> {
+        self.nested(&mut self.steps.iter().enumerate().peekable(), 0, failed)
     }
 
-    fn nested(&self, steps: &mut Peekable<Enumerate<Iter<'_, Step>>>, depth: usize) -> Vec<Outline> {
+    fn nested(&self, steps: &mut Peekable<Enumerate<Iter<'_, Step>>>, depth: usize, failed: bool) -> Vec<Outline> {
         let mut lines: Vec<Outline> = Vec::new();
         while let Some((index, step)) = steps.peek() {
             if step.depth() < depth {
                 break;
             }
             if step.depth() > depth {
-                let children = self.nested(steps, depth + 1);
+                let children = self.nested(steps, depth + 1, failed);
                 match lines.pop() {
                     Some(last) => lines.push(last.children(children)),
                     None => lines.extend(children),
                 }
                 continue;
             }
-            self.lines(*index, step, &mut lines);
+            self.lines(*index, step, failed, &mut lines);
             steps.next();
         }
         lines
     }
 
-    fn lines(&self, index: usize, step: &Step, lines: &mut Vec<Outline>) {
+    fn lines(&self, index: usize, step: &Step, failed: bool, lines: &mut Vec<Outline>) {
         match step {
             Step::Asked { question, answer, .. } => {
                 lines.push(answered(&question.to_string(), answer));
@@ -197,9 +197,17 @@ impl Trail {
                     lines.push(Outline::from(record).cite(7208, "4.5"));
                 }
             }
-            Step::Terms { .. } => {
-                lines.extend(self.tried(step).into_iter().map(|Tried { text, record, span, matched, cite }| {
-                    let phrase = if matched { Phrase::TermMatches } else { Phrase::TermDoesNotMatch };
+            Step::Terms { depth, .. } => {
+                let mut later = self.steps.iter().skip(index + 1);
+                let undecided = failed && later.all(|step| step.depth() > *depth);
+                let tried = self.tried(step);
+                let last = tried.len();
+                lines.extend(tried.into_iter().zip(1..).map(|(Tried { text, record, span, matched, cite }, number)| {
+                    let phrase = match matched {
+                        true => Phrase::TermMatches,
+                        false if undecided && number == last => Phrase::TermUndecided,
+                        false => Phrase::TermDoesNotMatch,
+                    };
                     let line = Outline::from(phrase.with([text])).cite(cite.rfc, cite.section);
                     if matched { line.excerpt(record, span) } else { line }
                 }))
