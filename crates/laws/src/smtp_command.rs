@@ -11,5 +11,8 @@ pub fn law(line: &[u8]) {
     };
     assert!(!printed.contains(char::is_control));
     assert_eq!(Command::parse(printed.as_bytes()), parsed);
+    if let Ok(Command::Rcpt(recipient)) = &parsed {
+        assert_eq!(Command::parse(format!("{recipient:#}").as_bytes()), parsed);
+    }
     assert_eq!(Command::parse_with(line, Paths::Lenient), parsed);
 }

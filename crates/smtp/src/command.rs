@@ -143,13 +143,19 @@ pub(crate) fn upper<'a>(word: &str, buffer: &'a mut [u8]) -> &'a [u8] {
 
 /// UTF-8 without control characters.
 fn text(line: &[u8]) -> Result<&str, CommandError> {
-    // without a branch an octet: this stands in front of every command
-    let look = |(control, all): (bool, u8), octet: &u8| (control | octet.is_ascii_control(), all | octet);
-    let (control, all) = line.iter().fold((false, 0), look);
     match std::str::from_utf8(line) {
-        Ok(text) if !control && (all.is_ascii() || !text.chars().any(char::is_control)) => Ok(text),
+        Ok(text) if is_plain(line) || !text.chars().any(char::is_control) => Ok(text),
         _ => Err(CommandError::Characters),
     }
+}
+
+/// Whether there are but printable octets of ASCII: 16 at a time, without a branch, the last ones twice. This stands in front
+/// of every command.
+fn is_plain(line: &[u8]) -> bool {
+    let look = |seen: bool, octet: &u8| seen | octet.is_ascii_control() | !octet.is_ascii();
+    let (blocks, rest) = line.as_chunks::<16>();
+    let rest = line.last_chunk::<16>().map_or(rest, |last| last);
+    !blocks.iter().fold(rest.iter().fold(false, look), |seen, block| seen | block.iter().fold(false, look))
 }
 
 /// `EHLO SP ( Domain / address-literal )`. Real clients send odd names; what can not be mistaken for syntax is taken.

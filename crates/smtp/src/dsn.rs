@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::command::upper;
 use crate::report::Returned;
 
 impl Returned {
@@ -38,10 +39,10 @@ impl Notify {
             return Some(notify);
         }
         for word in text.split(',') {
-            let flag = match word.to_ascii_uppercase().as_str() {
-                "SUCCESS" => &mut notify.success,
-                "FAILURE" => &mut notify.failure,
-                "DELAY" => &mut notify.delay,
+            let flag = match upper(word, &mut [0; 7]) {
+                b"SUCCESS" => &mut notify.success,
+                b"FAILURE" => &mut notify.failure,
+                b"DELAY" => &mut notify.delay,
                 _ => return None,
             };
             if std::mem::replace(flag, true) {

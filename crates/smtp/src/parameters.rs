@@ -1,6 +1,6 @@
 //! MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3): a path and parameters.
 
-use gatepost_syntax::{ForwardPath, MailboxError, ReversePath, split_path};
+use gatepost_syntax::{ForwardPath, MailboxError, ReversePath};
 
 use crate::command::{Command, CommandError, Paths, cut, number, upper};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient};
@@ -9,8 +9,8 @@ use crate::report::Returned;
 
 /// `FROM:` Reverse-path [SP Mail-parameters]
 pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command, CommandError> {
-    let (path, parameters) = path_and_parameters(rest, "FROM:", paths)?;
-    let mut mail = MailFrom::new(ReversePath::parse(&path).map_err(CommandError::Path)?);
+    let (path, parameters, utf8) = path_and_parameters(rest, "FROM:", paths, ReversePath::split)?;
+    let mut mail = MailFrom::new(path);
     let (mut body, mut auth) = (None, None);
     for (name, value) in parameters {
         match (upper(name, &mut [0; 10]), value) {
@@ -29,13 +29,13 @@ pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command, CommandError> {
         }
     }
     mail.body = body.unwrap_or_default();
-    if path.is_ascii() || mail.utf8 { Ok(Command::Mail(mail)) } else { Err(CommandError::Utf8) }
+    if !utf8 || mail.utf8 { Ok(Command::Mail(mail)) } else { Err(CommandError::Utf8) }
 }
 
 /// `TO:` Forward-path [SP Rcpt-parameters]
 pub(crate) fn rcpt(rest: &str, paths: Paths) -> Result<Command, CommandError> {
-    let (path, parameters) = path_and_parameters(rest, "TO:", paths)?;
-    let mut recipient = RcptTo::new(ForwardPath::parse(&path).map_err(CommandError::Path)?);
+    let (path, parameters, _) = path_and_parameters(rest, "TO:", paths, ForwardPath::split)?;
+    let mut recipient = RcptTo::new(path);
     for (name, value) in parameters {
         match (upper(name, &mut [0; 10]), value) {
             (b"NOTIFY", Some(value)) => once(&mut recipient.notify, Notify::parse(value))?,
@@ -63,25 +63,27 @@ fn parse_body(value: &str) -> Option<Body> {
 
 type Parameter<'a> = (&'a str, Option<&'a str>);
 
-/// What follows MAIL or RCPT: the path with its brackets, and `esmtp-keyword ["=" esmtp-value]`, each behind a space.
-fn path_and_parameters<'a>(
+/// What follows MAIL or RCPT: the path, each `esmtp-keyword ["=" esmtp-value]` behind a space, and whether the path was
+/// written with UTF-8.
+fn path_and_parameters<'a, P>(
     rest: &'a str,
     keyword: &str,
     paths: Paths,
-) -> Result<(std::borrow::Cow<'a, str>, impl Iterator<Item = Parameter<'a>>), CommandError> {
+    split: impl Fn(&str) -> Result<(P, usize), MailboxError>,
+) -> Result<(P, impl Iterator<Item = Parameter<'a>>, bool), CommandError> {
     let (head, rest) = rest.split_at_checked(keyword.len()).ok_or(CommandError::Syntax)?;
     if !head.eq_ignore_ascii_case(keyword) {
         return Err(CommandError::Syntax);
     }
     let rest = if paths == Paths::Lenient { rest.trim_start_matches(' ') } else { rest };
-    let (path, rest) = match split_path(rest) {
-        Some((path, rest)) => (path.into(), rest),
-        None if paths == Paths::Lenient && !rest.is_empty() && !rest.starts_with('<') => {
-            let (bare, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
-            (format!("<{bare}>").into(), rest)
-        }
-        None => return Err(CommandError::Path(MailboxError::Brackets)),
-    };
+    let (path, length) = if paths == Paths::Lenient && !rest.is_empty() && !rest.starts_with('<') {
+        let (bare, _) = cut(rest, b' ');
+        split(&format!("<{bare}>")).map(|(path, _)| (path, bare.len()))
+    } else {
+        split(rest)
+    }
+    .map_err(CommandError::Path)?;
+    let (written, rest) = rest.split_at_checked(length).unwrap_or((rest, ""));
     if !rest.is_empty() && !rest.starts_with(' ') {
         return Err(CommandError::Syntax);
     }
@@ -91,5 +93,6 @@ fn path_and_parameters<'a>(
         left = behind;
         Some(word)
     });
-    Ok((path, words.filter(|word| !word.is_empty()).map(|word| cut(word, b'='))))
+    let parameters = words.filter(|word| !word.is_empty()).map(|word| cut(word, b'='));
+    Ok((path, parameters, !written.is_ascii()))
 }

@@ -18,5 +18,5 @@ pub use domain::{Domain, DomainError};
 pub use escape::escape;
 pub use header::{Defect, Fed, Field, HeaderBlock, HeaderError, HeaderLimits, Splitter};
 pub use mailbox::{Host, Mailbox, MailboxError};
-pub use path::{ForwardPath, ReversePath, split_path};
+pub use path::{ForwardPath, ReversePath};
 pub use taglist::{Tag, TagList, TagListError};

@@ -89,16 +89,16 @@ impl Mailbox {
 
     /// A mailbox from the content of its local part and a domain.
     pub fn new(local: &str, domain: Domain) -> Result<Self, MailboxError> {
+        if local.chars().any(char::is_control) {
+            return Err(MailboxError::Control);
+        }
         Self::from_parts(local.to_owned(), Host::Domain(domain))
     }
 
+    /// The local part has no controls.
     fn from_parts(local: String, host: Host) -> Result<Self, MailboxError> {
         if local.len() > LOCAL_OCTETS {
             return Err(MailboxError::LongLocal);
-        }
-        let suspect = |octet: u8| octet.is_ascii_control() || !octet.is_ascii();
-        if local.bytes().any(suspect) && local.chars().any(char::is_control) {
-            return Err(MailboxError::Control);
         }
         let mailbox = Mailbox { local: local.into(), host };
         let host = match &mailbox.host {

@@ -26,11 +26,24 @@ pub enum ForwardPath {
 impl ReversePath {
     /// Reads `<>` or `<mailbox>`. A source route is refused: no sender needs one (RFC 5321 §F.2).
     pub fn parse(text: &str) -> Result<Self, MailboxError> {
-        match inner(text)? {
-            "" => Ok(ReversePath::Null),
-            route if route.starts_with('@') => Err(MailboxError::Route),
-            mailbox => Mailbox::parse(mailbox).map(ReversePath::Mailbox),
-        }
+        whole(text, Self::split(text)?)
+    }
+
+    /// Reads a path off the front of a text: what it is, and how many octets it takes.
+    ///
+    /// ```
+    /// use gatepost_syntax::ReversePath;
+    /// let (path, length) = ReversePath::split(r#"<"a>b"@c.example> SIZE=1"#).unwrap();
+    /// assert_eq!((path.to_string().as_str(), length), (r#"<"a>b"@c.example>"#, 17));
+    /// ```
+    pub fn split(text: &str) -> Result<(Self, usize), MailboxError> {
+        let inner = inner(text)?;
+        let path = match inner {
+            "" => ReversePath::Null,
+            route if route.starts_with('@') => return Err(MailboxError::Route),
+            mailbox => ReversePath::Mailbox(Mailbox::parse(mailbox)?),
+        };
+        Ok((path, inner.len() + BRACKETS))
     }
 
     /// The mailbox, unless the path is null.
@@ -45,11 +58,17 @@ impl ReversePath {
 impl ForwardPath {
     /// Reads `<mailbox>`, `<@route:mailbox>` or `<Postmaster>`.
     pub fn parse(text: &str) -> Result<Self, MailboxError> {
+        whole(text, Self::split(text)?)
+    }
+
+    /// Reads a path off the front of a text: what it is, and how many octets it takes.
+    pub fn split(text: &str) -> Result<(Self, usize), MailboxError> {
         let inner = inner(text)?;
-        if inner.eq_ignore_ascii_case("postmaster") {
-            return Ok(ForwardPath::Postmaster);
-        }
-        Mailbox::parse(without_route(inner)?).map(ForwardPath::Mailbox)
+        let path = match inner.eq_ignore_ascii_case("postmaster") {
+            true => ForwardPath::Postmaster,
+            false => ForwardPath::Mailbox(Mailbox::parse(without_route(inner)?)?),
+        };
+        Ok((path, inner.len() + BRACKETS))
     }
 
     /// The mailbox, unless it is the postmaster without a domain.
@@ -74,20 +93,15 @@ pub(crate) fn without_route(text: &str) -> Result<&str, MailboxError> {
     Ok(mailbox)
 }
 
-fn inner(text: &str) -> Result<&str, MailboxError> {
-    match split_path(text) {
-        Some((path, "")) => path.strip_prefix('<').and_then(|p| p.strip_suffix('>')).ok_or(MailboxError::Brackets),
-        _ => Err(MailboxError::Brackets),
-    }
+const BRACKETS: usize = "<>".len();
+
+fn whole<P>(text: &str, (path, length): (P, usize)) -> Result<P, MailboxError> {
+    if length == text.len() { Ok(path) } else { Err(MailboxError::Brackets) }
 }
 
-/// Cuts a path in angle brackets off the front of a text; a `>` within a quoted local part does not end it.
-///
-/// ```
-/// assert_eq!(gatepost_syntax::split_path(r#"<"a>b"@c.example> SIZE=1"#), Some((r#"<"a>b"@c.example>"#, " SIZE=1")));
-/// ```
-pub fn split_path(text: &str) -> Option<(&str, &str)> {
-    text.strip_prefix('<')?;
+/// What stands in the angle brackets at the front of a text; a `>` within a quoted local part does not end it.
+fn inner(text: &str) -> Result<&str, MailboxError> {
+    let text = text.strip_prefix('<').ok_or(MailboxError::Brackets)?;
     let mut quoted = false;
     let mut octets = text.bytes().enumerate(); // none of these is part of a longer character
     while let Some((at, octet)) = octets.next() {
@@ -96,11 +110,11 @@ pub fn split_path(text: &str) -> Option<(&str, &str)> {
                 octets.next();
             }
             b'"' => quoted = !quoted,
-            b'>' if !quoted => return text.split_at_checked(at + 1),
+            b'>' if !quoted => return text.get(..at).ok_or(MailboxError::Brackets),
             _ => {}
         }
     }
-    None
+    Err(MailboxError::Brackets)
 }
 
 impl fmt::Display for ReversePath {
