@@ -232,10 +232,11 @@ def rows(e2e, folder):
         assert open_session.mail("x@elsewhere.test")[0] == 250 and open_session.rcpt("new@example.test")[0] == 550, "began before"
         open_session.quit()
 
-    @e2e.check("SIGHUP: bounds of the gate hold at once, other listeners need a restart")
+    @e2e.check("SIGHUP: bounds of the gate hold at once, another folder for junk needs a restart")
     def bounds():
-        configure("reject", extra="connections = 2\nport_base = 1\n")
-        reload("what changed in bind, port_base or listen needs a restart")
+        configure("reject", extra="connections = 2\njunk_folder = 'Spam'\n")
+        reload("what changed in store or junk_folder needs a restart")
+        time.sleep(0.3)  # those before are gone
         peers = [socket.create_connection(mx, 5, source_address=("127.0.0.9", 0)) for _ in range(2)]
         assert all(peer.recv(100).startswith(b"220") for peer in peers)
         assert converse(mx, [], "127.0.0.10")[0].startswith(b"421 4.7.0"), "the third connection"

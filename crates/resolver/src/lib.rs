@@ -94,6 +94,7 @@ fn set(opts: &mut ResolverOpts, options: &Options) {
     opts.attempts = options.attempts;
     opts.use_hosts_file = ResolveHosts::Never; // /etc/hosts is no DNS: it must not answer SPF
     opts.cache_size = 0; // the cache is ours, with the TTLs of the answers
+    opts.edns0 = true; // or each answer beyond 512 octets, such as one with a DKIM key, is asked for again by TCP
     opts.ndots = 0; // with fully qualified names: no search list
 }
 

@@ -87,6 +87,7 @@ impl Server {
         if let (Some(engine), Some(relay), Some(resolver)) = (outbound, relay, resolver) {
             engine.adopt(relay, hostname, resolver)?;
         }
+        raise_open_files(limits.connections);
         before.gate.adopt(limits);
         Ok(site)
     }
