@@ -101,6 +101,22 @@ fn the_readme_lists_the_programs() {
     assert_eq!(programs, listed);
 }
 
+#[test]
+fn the_readme_lists_the_crates() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## Which crate").nth(1).unwrap().split("\n\n![").next().unwrap();
+    let mut missing = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        if !manifest.contains("publish = false") && !table.contains(&format!("](crates/{name})")) {
+            missing.push(name);
+        }
+    }
+    assert!(missing.is_empty(), "README.md, \"Which crate\" lacks {}", missing.join(", "));
+}
+
 /// `| crate::Limits::field | what it bounds |` of every public field of a struct of limits.
 fn limits() -> String {
     let mut out = String::from(
