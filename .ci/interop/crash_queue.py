@@ -99,6 +99,11 @@ class Load:
                 time.sleep(0.01)
 
 
+def subject(path):
+    with open(path, "rb") as file:
+        return next((line[9:].strip().decode() for line in file if line.startswith(b"Subject: ")), None)
+
+
 def main():
     seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
     chance, folder = random.Random(seed), tempfile.mkdtemp(prefix="gatepost-crash-")
@@ -119,15 +124,16 @@ def main():
         for thread in load.threads:
             thread.join(15)
         server = Relaying(folder, zone, relay)
-        drained = server.empty(120)
+        drained = server.empty(120 + KILLS)
         listing = server.queue()
         stopped = server.stop()
     finally:
         if server and server.process.poll() is None:
             server.process.kill()
         left = os.listdir(os.path.join(folder, "data", "queue"))
+        waiting = {subject(os.path.join(folder, "data", "queue", name)) for name in left if name.endswith(".eml")}
         shutil.rmtree(folder, ignore_errors=True)
-    lost = sorted(name for name in load.accepted if name not in receiver.taken)
+    lost = sorted(name for name in load.accepted if name not in receiver.taken and name not in waiting)
     broken = [name for name, times in receiver.taken.items() if not all(one["whole"] for one in times)]
     twice = [name for name, times in receiver.taken.items() if len(times) > 1]
     # delivered again although our server had gone on after the 250, or no kill came soon after it

@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::runtime::{Handle, RuntimeFlavor};
-
 use crate::queue::{Entry, Prepared, Queue};
 
 /// An envelope in memory and on disk, which are the same whenever nobody holds its lock.
@@ -111,13 +109,4 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> io::Result<T> {
     let live = Arc::clone(live);
     tokio::task::spawn_blocking(move || work(&live)).await.map_err(io::Error::other)?
-}
-
-/// Does on this thread, at once, what may wait for the disk: a system call that takes long must not keep the answers of other
-/// receivers from being read, and a hop to another thread would make the time longer in which a crash delivers twice.
-pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
-    }
 }

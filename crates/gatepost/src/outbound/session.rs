@@ -10,7 +10,7 @@ use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Resp
 use gatepost_smtp::{Body, Class, MailFrom, RcptTo, Status};
 use gatepost_syntax::ForwardPath;
 
-use super::live::{Change, Live, blocking, in_place};
+use super::live::{Change, Live, blocking};
 use crate::drive::Handler;
 use crate::queue::{Entry, Recipient, Said, State};
 
@@ -174,7 +174,7 @@ impl Session {
         let took = response.is_positive();
         (self.phase, self.done) = (Phase::Over, Some(response));
         if let (true, Some(record)) = (took, self.recorded.take()) {
-            in_place(|| self.live.commit(record))?;
+            self.live.commit(record)?;
             blocking(&self.live, Live::sync).await?;
         }
         Ok(())
