@@ -4,7 +4,7 @@
 
 LOAD_MESSAGES (default 1000) messages of 4 KiB in 20 sessions a round, LOAD_ROUNDS (default 3) rounds; with new sessions and with
 sessions that go on. The server judges every message (SPF, DKIM, ARC, DMARC) and throws it away, or stores it with fsync. Postfix
-keeps it in its queue on the same disk, with fsync, and its delivery throws it away; no TLS, no DNS, no log, `in_flow_delay = 0`.
+keeps it in its queue on the same disk, with fsync, and its delivery throws it away; no TLS, no DNS, `in_flow_delay = 0`.
 Only that all messages were taken is a pass or a failure, and that we are not half as fast as Postfix: rates depend on the machine.
 """
 import os, re, signal, socket, statistics, subprocess, sys, tempfile, time
@@ -16,7 +16,6 @@ from postfix import Postfix  # noqa: E402
 MESSAGES, ROUNDS = int(os.environ.get("LOAD_MESSAGES", "1000")), int(os.environ.get("LOAD_ROUNDS", "3"))
 SOURCE, SINK = "/usr/sbin/smtp-source", "/usr/sbin/smtp-sink"
 DISCARD = """
-maillog_file =
 relay_domains = example.test
 relay_recipient_maps =
 relay_transport = discard:
@@ -51,6 +50,7 @@ def main():
         probe.close()
         sink = subprocess.Popen([SINK, "-u", "nobody", f"inet:127.0.0.1:{port}", "1000"], stderr=subprocess.DEVNULL)
         servers = {}
+        os.chmod(folder, 0o755)  # Postfix has users of its own
         os.mkdir(os.path.join(folder, "postfix"))
         postfix = Postfix(os.path.join(folder, "postfix"), DISCARD)
         try:
