@@ -100,14 +100,13 @@ struct Shape {
 
 impl Shape {
     fn of(raw: &[u8]) -> Self {
-        let colon = memchr::memchr(b':', raw);
-        let name = colon.and_then(|colon| raw.get(..colon)).unwrap_or_default();
-        let trailing = name.iter().rev().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
-        let name = name.get(..name.len() - trailing).unwrap_or_default();
         // RFC 5322 §2.2: printable US-ASCII except colon; §4.5 lets WSP precede the colon
-        match colon.filter(|_| !name.is_empty() && name.iter().all(u8::is_ascii_graphic)) {
-            Some(colon) => Shape { name: name.len(), body: colon + 1 },
-            None => Shape { name: 0, body: 0 },
+        let name = raw.iter().take_while(|octet| octet.is_ascii_graphic() && **octet != b':').count();
+        let rest = raw.get(name..).unwrap_or_default();
+        let blanks = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+        match rest.get(blanks) {
+            Some(b':') if name > 0 => Shape { name, body: name + blanks + 1 },
+            _ => Shape { name: 0, body: 0 },
         }
     }
 }
