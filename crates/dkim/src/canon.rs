@@ -3,7 +3,7 @@
 use gatepost_syntax::{Field, HeaderBlock};
 
 use crate::select::{self, Stacks};
-use crate::squeeze::{Sink, squeeze, unfold};
+use crate::squeeze::{Sink, padded, squeeze, unfold};
 
 /// How tolerant of changes on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,7 +63,7 @@ pub fn header(field: Field<'_>, canonicalization: Canonicalization, out: &mut Ve
 pub(crate) fn header_to(field: Field<'_>, canonicalization: Canonicalization, out: &mut impl Sink) {
     match canonicalization {
         Canonicalization::Simple => out.write(field.raw().strip_suffix(b"\r\n").unwrap_or(field.raw())), // RFC 6376 §3.4.1
-        Canonicalization::Relaxed => relaxed_header(field.name_octets(), field.body(), out),
+        Canonicalization::Relaxed => relaxed_header(field, [field.body()], out),
     }
     out.write(b"\r\n");
 }
@@ -78,16 +78,23 @@ pub fn selected_headers<'a>(
     select::signed_fields(Stacks::new(headers, None), names.map(str::as_bytes), canonicalization, out);
 }
 
-/// RFC 6376 §3.4.2, without the final CRLF.
-pub(crate) fn relaxed_header(name: &[u8], body: &[u8], out: &mut impl Sink) {
-    for piece in name.chunks(LOWERED) {
+/// RFC 6376 §3.4.2, without the final CRLF: the name in lower case, then the body, each of its parts without white space at
+/// either end.
+pub(crate) fn relaxed_header<const N: usize>(field: Field<'_>, body: [&[u8]; N], out: &mut impl Sink) {
+    let name = field.name_octets();
+    let (mut rest, mut left) = (field.raw(), name.len());
+    while left > 0 {
+        let octets: [u8; LOWERED] = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
         out.fill(|room: &mut [u8; LOWERED]| {
-            room.iter_mut().zip(piece).for_each(|(to, octet)| *to = octet.to_ascii_lowercase());
-            piece.len()
+            *room = octets;
+            room.make_ascii_lowercase();
+            left.min(LOWERED)
         });
+        rest = rest.get(LOWERED..).unwrap_or_default();
+        left = left.saturating_sub(LOWERED);
     }
     out.write(b":");
-    unfold(trimmed(body), out);
+    body.into_iter().for_each(|part| unfold(trimmed(part), out));
 }
 
 /// Octets of a name that are turned into lower case at a time.

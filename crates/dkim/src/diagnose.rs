@@ -2,7 +2,7 @@
 //! the way.
 
 use gatepost_syntax::{Field, HeaderBlock, HeaderLimits};
-use smallvec::SmallVec;
+
 use thiserror::Error;
 
 use crate::canon::Canonicalization;
@@ -10,6 +10,7 @@ use crate::hashes::BodyDigests;
 use crate::outcome::Fail;
 use crate::record::KeyRecord;
 use crate::signature::Signature;
+use crate::squeeze::Text;
 
 /// What would have made a signature pass; see [`crate::Limits::diagnoses`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -153,9 +154,9 @@ impl Failed<'_> {
     fn passes(&mut self, headers: &HeaderBlock, field: Field<'_>, signature: &Signature) -> bool {
         let Some(left) = self.checks.checked_sub(1) else { return false };
         self.checks = left;
-        let mut octets = SmallVec::new();
+        let mut octets = Text::default();
         signature.signed_octets(headers, field, &mut octets);
-        self.record.verifies(signature.algorithm, &octets, signature.signature())
+        self.record.verifies(signature.algorithm, octets.as_slice(), signature.signature())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::outcome::{Fail, PermError, Policy, Verdict};
 use crate::record::{KeyRecord, PublicKey};
 use crate::signature::{Algorithm, Core, Signature};
+use crate::squeeze::Text;
 
 /// Verifies the signatures of one message; each key name is asked for once.
 pub struct Keys<'a> {
@@ -238,9 +239,9 @@ fn check_body_and_fields(
     if hash.digest.as_ref() != signature.body_hash() {
         return Verdict::Fail(Fail::BodyHash);
     }
-    let mut signed = SmallVec::new();
+    let mut signed = Text::default();
     signature.signed_octets(headers, field, &mut signed);
-    match record.verifies(signature.algorithm, &signed, signature.signature()) {
+    match record.verifies(signature.algorithm, signed.as_slice(), signature.signature()) {
         true => Verdict::Pass,
         false => Verdict::Fail(Fail::Signature),
     }

@@ -1,6 +1,6 @@
 //! The octets that a signature covers in the header section (RFC 6376 §3.7, §5.4.2).
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use gatepost_syntax::{Field, HeaderBlock};
 use smallvec::SmallVec;
@@ -32,27 +32,55 @@ impl<'a> Stacks<'a> {
         let fields = headers.fields().enumerate().filter(|(_, field)| !is_own(field));
         let entries = fields.map(|(place, field)| Entry { key: key(field.name_octets()), place, taken: 0 }).collect();
         let mut stacks = Stacks { headers, entries };
-        stacks.entries.sort_unstable_by(|one, other| {
-            let by_name = || names(name(headers, one), name(headers, other)).then(other.place.cmp(&one.place));
-            one.key.cmp(&other.key).then_with(by_name)
-        });
+        stacks.entries.sort_unstable_by_key(|entry| (entry.key, Reverse(entry.place)));
+        for same_key in stacks.entries.chunk_by_mut(|one, other| one.key == other.key) {
+            let first = same_key.first().map_or(&b""[..], |first| name(headers, first));
+            if !same_key.iter().all(|entry| name(headers, entry).eq_ignore_ascii_case(first)) {
+                same_key.sort_by(|one, other| names(name(headers, one), name(headers, other)));
+            }
+        }
         stacks
     }
 
     /// The next field of a name; a surplus name is nothing.
     pub(crate) fn pop(&mut self, wanted: &[u8]) -> Option<Field<'a>> {
-        let wanted_key = key(wanted);
-        let first = self.entries.partition_point(|entry| {
-            entry.key.cmp(&wanted_key).then_with(|| names(name(self.headers, entry), wanted)).is_lt()
-        });
-        let taken = self.entries.get(first)?.taken;
-        let entry = self.entries.get(first + taken).filter(|entry| entry.key == wanted_key)?;
-        let field =
-            self.headers.fields().nth(entry.place).filter(|field| field.name_octets().eq_ignore_ascii_case(wanted))?;
+        let key = key(wanted);
+        let (first, field) = self.first(key, wanted)?;
+        let field = match self.entries.get(first)?.taken {
+            0 => field,
+            taken => self.named(first + taken, key, wanted)?,
+        };
         if let Some(entry) = self.entries.get_mut(first) {
             entry.taken += 1;
         }
         Some(field)
+    }
+
+    /// How many fields have this name.
+    pub(crate) fn count(&self, wanted: &[u8]) -> usize {
+        let key = key(wanted);
+        let all = self.first(key, wanted).into_iter().flat_map(|(first, _)| first..self.entries.len());
+        all.take_while(|at| self.named(*at, key, wanted).is_some()).count()
+    }
+
+    /// Where the entries of a name begin, and the first one's field.
+    fn first(&self, key: u64, wanted: &[u8]) -> Option<(usize, Field<'a>)> {
+        let first = self.entries.partition_point(|entry| entry.key < key);
+        if let Some(field) = self.named(first, key, wanted) {
+            return Some((first, field));
+        }
+        // another name has the same key, or there is none
+        let rest = self.entries.get(first..).unwrap_or_default();
+        let same_key = rest.partition_point(|entry| entry.key == key);
+        let below = |entry: &Entry| names(name(self.headers, entry), wanted).is_lt();
+        let first = first + rest.get(..same_key).unwrap_or_default().partition_point(below);
+        self.named(first, key, wanted).map(|field| (first, field))
+    }
+
+    /// The field of an entry if it has this name.
+    fn named(&self, at: usize, key: u64, wanted: &[u8]) -> Option<Field<'a>> {
+        let entry = self.entries.get(at).filter(|entry| entry.key == key)?;
+        self.headers.fields().nth(entry.place).filter(|field| field.name_octets().eq_ignore_ascii_case(wanted))
     }
 
     /// The fields that were not taken, from top to bottom.
@@ -109,15 +137,15 @@ pub(crate) fn unsigned_signature(
     canonicalization: Canonicalization,
     out: &mut impl Sink,
 ) {
-    let mut body: SmallVec<[u8; 1024]> = SmallVec::new();
-    body.extend_from_slice(field.body().get(..b_span.start).unwrap_or_default());
-    body.extend_from_slice(field.body().get(b_span.end..).unwrap_or_default());
+    let (front, back) = (field.body().get(..b_span.start), field.body().get(b_span.end..));
+    let parts = [front, back].map(Option::unwrap_or_default);
     match canonicalization {
         Canonicalization::Simple => {
             let front = field.raw().len() - field.body().len() - usize::from(field.raw().ends_with(b"\r\n")) * 2;
             out.write(field.raw().get(..front).unwrap_or_default());
-            out.write(&body);
+            parts.into_iter().for_each(|part| out.write(part));
         }
-        Canonicalization::Relaxed => canon::relaxed_header(field.name_octets(), &body, out),
+        // where the value was, there is `=` on the left and `;` or nothing on the right: no white space meets
+        Canonicalization::Relaxed => canon::relaxed_header(field, parts, out),
     }
 }

@@ -15,7 +15,7 @@ use crate::key::{SigningError, SigningKey};
 use crate::limits::Limits;
 use crate::select::{self, Stacks};
 use crate::signature::Algorithm;
-use crate::squeeze::in_pairs;
+use crate::squeeze::{Text, in_pairs};
 
 /// What to sign as.
 #[derive(Clone, Debug)]
@@ -186,7 +186,8 @@ impl Signer {
 }
 
 fn default_names(kind: Kind, headers: &HeaderBlock) -> FieldNames {
-    let count = |name: &str| headers.named(name).count();
+    let fields = Stacks::new(headers, None);
+    let count = |name: &str| fields.count(name.as_bytes());
     let mut names = FieldNames::new();
     let mut list = |name: &'static str, times| names.extend(std::iter::repeat_n(Cow::Borrowed(name), times));
     if kind != Kind::Dkim {
@@ -197,6 +198,9 @@ fn default_names(kind: Kind, headers: &HeaderBlock) -> FieldNames {
     ALSO_SIGNED.into_iter().for_each(|name| list(name, count(name)));
     names
 }
+
+/// Octets of a field besides its names, RSA of 2048 bits and all.
+const FIELD: usize = 640;
 
 /// All but the signature.
 #[derive(Clone, Debug)]
@@ -220,7 +224,7 @@ impl Draft {
     /// Signs with a key: the whole header field with its CRLF.
     pub fn sign(&self, key: &dyn SigningKey) -> Result<String, SignError> {
         let mut field = self.field(key.algorithm());
-        let signature = key.sign(&self.octets(&field))?;
+        let signature = key.sign(self.octets(&field).as_slice())?;
         push_signature(&mut field, &signature);
         Ok(field)
     }
@@ -228,11 +232,11 @@ impl Draft {
     /// The octets to sign, for a key that is elsewhere; RSA signs their SHA-256, Ed25519 signs that hash as its message
     /// (RFC 8463 §3).
     pub fn to_sign(&self, algorithm: Algorithm) -> Vec<u8> {
-        self.octets(&self.field(algorithm))
+        self.octets(&self.field(algorithm)).as_slice().to_vec()
     }
 
-    fn octets(&self, unsigned: &str) -> Vec<u8> {
-        let mut out = Vec::with_capacity(4096);
+    fn octets(&self, unsigned: &str) -> Text {
+        let mut out = Text::default();
         let canonicalization = self.spec.canonicalization.header;
         let names = self.names.iter().map(|name| name.as_bytes());
         select::signed_fields(Stacks::new(&self.headers, None), names, canonicalization, &mut out);
@@ -252,18 +256,17 @@ impl Draft {
     fn field(&self, algorithm: Algorithm) -> String {
         let spec = &self.spec;
         let c = spec.canonicalization;
-        let front = match self.kind {
-            Kind::Dkim => "DKIM-Signature: v=1".to_owned(),
-            Kind::ArcMessage { instance } => format!("ARC-Message-Signature: i={instance}"),
-        };
-        let mut out = format!(
-            "{front}; a={}; c={}/{};\r\n\td={}; s={};\r\n\t",
-            algorithm.word(),
-            c.header.word(),
-            c.body.word(),
-            spec.domain,
-            spec.selector
-        );
+        let names: usize = self.names.iter().map(|name| name.len() + 4).sum();
+        let mut out = String::with_capacity(FIELD + names);
+        match self.kind {
+            Kind::Dkim => out += "DKIM-Signature: v=1",
+            Kind::ArcMessage { instance } => out += &format!("ARC-Message-Signature: i={instance}"),
+        }
+        let (header, body) = (c.header.word(), c.body.word());
+        let (domain, selector) = (spec.domain.as_str(), spec.selector.as_str());
+        let tags =
+            ["; a=", algorithm.word(), "; c=", header, "/", body, ";\r\n\td=", domain, "; s=", selector, ";\r\n\t"];
+        out.extend(tags);
         if let Some(time) = spec.time {
             let time = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             out += &format!("t={time}; ");
@@ -282,7 +285,8 @@ impl Draft {
             out += if index + 1 == self.names.len() { ";" } else { ":" };
             width += name.len() + 1;
         }
-        out + &format!("\r\n\tbh={};\r\n\tb=", self.body_hash)
+        out.extend(["\r\n\tbh=", &self.body_hash, ";\r\n\tb="]);
+        out
     }
 }
 

@@ -11,7 +11,7 @@ use crate::canon::{Canonicalization, Canonicalizations};
 use crate::crypto::Hash;
 use crate::limits::Limits;
 use crate::select::{self, Stacks};
-use crate::squeeze::SMALL;
+use crate::squeeze::Text;
 
 /// Signature algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,7 +152,8 @@ impl Names {
             if index >= limit {
                 return Err(SignatureError::ManyHeaders);
             }
-            if !name.iter().all(u8::is_ascii_graphic) {
+            // without a way out, so that many octets are looked at at once
+            if !name.iter().fold(true, |graphic, octet| graphic & octet.is_ascii_graphic()) {
                 return Err(SignatureError::Malformed("h"));
             }
             from |= name.eq_ignore_ascii_case(b"from");
@@ -274,7 +275,7 @@ impl Signature {
     }
 
     /// Appends the octets that are signed: the fields of `h=`, then the signature's own `field` with `b=` emptied.
-    pub(crate) fn signed_octets(&self, headers: &HeaderBlock, field: Field<'_>, signed: &mut SmallVec<[u8; SMALL]>) {
+    pub(crate) fn signed_octets(&self, headers: &HeaderBlock, field: Field<'_>, signed: &mut Text) {
         let stacks = Stacks::new(headers, Some(field));
         select::signed_fields(stacks, self.headers.octets(), self.canonicalization.header, signed);
         select::unsigned_signature(field, &self.b_span, self.canonicalization.header, signed);

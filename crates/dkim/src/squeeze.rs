@@ -6,8 +6,10 @@ use wide::u8x16;
 
 const BLOCK: usize = 64;
 const LANES: usize = 16;
-/// A block with what is behind it: white space may stand before CR LF, and whole lanes are copied.
-const WINDOW: usize = BLOCK + LANES;
+/// Octets copied at a time.
+const PIECE: usize = 2 * LANES;
+/// A block with what is behind it: white space may stand before CR LF, and whole pieces are copied.
+const WINDOW: usize = BLOCK + PIECE;
 /// Clean octets go out at the latest after so many: what was looked at is still near when it is hashed.
 const STRETCH: usize = 2 << 10;
 
@@ -35,37 +37,62 @@ impl Sink for Vec<u8> {
     }
 }
 
-impl Sink for SmallVec<[u8; SMALL]> {
+/// A text in room that is there already.
+#[derive(Default)]
+pub(crate) struct Text {
+    room: SmallVec<[u8; SMALL]>,
+    filled: usize,
+}
+
+impl Text {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.room.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Room for so many octets more.
+    fn reserve(&mut self, octets: usize) {
+        let needed = self.filled + octets;
+        if needed > self.room.len() {
+            self.room.resize(SMALL.max(needed.saturating_mul(2)), 0);
+        }
+    }
+}
+
+impl Sink for Text {
     fn write(&mut self, run: &[u8]) {
-        self.extend_from_slice(run);
+        self.reserve(run.len());
+        if let Some(to) = self.room.get_mut(self.filled..self.filled + run.len()) {
+            to.copy_from_slice(run);
+            self.filled += run.len();
+        }
     }
 
     fn fill<const N: usize>(&mut self, fill: impl FnOnce(&mut [u8; N]) -> usize) {
-        let before = self.len();
-        self.resize(before + N, 0);
-        let length = self.get_mut(before..).and_then(|room| room.first_chunk_mut()).map_or(0, fill);
-        self.truncate(before + length);
+        self.reserve(N);
+        let room = self.room.get_mut(self.filled..).and_then(|room| room.first_chunk_mut());
+        self.filled += room.map_or(0, fill);
     }
 }
 
 /// Squeezes octets of a body, the last of which is neither white space nor part of a line end: nothing that follows matters.
 pub(crate) fn squeeze(octets: &[u8], out: &mut impl Sink) {
     let mut rest = octets;
+    let mut dirty = false; // as one block is, the next one mostly is
     while let Some(window) = rest.first_chunk() {
-        match clean_front(rest) {
-            0 => {
-                out.fill(|room| pack(window, classify(window).dropped, BLOCK, room));
-                rest = rest.get(BLOCK..).unwrap_or_default();
-            }
-            clean => {
-                out.write(rest.get(..clean).unwrap_or_default());
-                rest = rest.get(clean..).unwrap_or_default();
-            }
+        let clean = if dirty { 0 } else { clean_front(rest) };
+        if clean > 0 {
+            out.write(rest.get(..clean).unwrap_or_default());
+            rest = rest.get(clean..).unwrap_or_default();
+        } else {
+            let classes = classify(window);
+            dirty = classes.dropped | classes.tabs != 0;
+            out.fill(|room| pack(window, !classes.dropped, room));
+            rest = rest.get(BLOCK..).unwrap_or_default();
         }
     }
     while !rest.is_empty() {
         let window = padded(rest);
-        out.fill(|room| pack(&window, classify(&window).dropped, rest.len().min(BLOCK), room));
+        out.fill(|room| pack(&window, !classify(&window).dropped & first(rest.len()), room));
         rest = rest.get(BLOCK..).unwrap_or_default();
     }
 }
@@ -76,17 +103,22 @@ pub(crate) fn unfold(octets: &[u8], out: &mut impl Sink) {
     let mut fold = 0; // whether the block before ended in the CR of a fold
     while !rest.is_empty() {
         let window = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
-        let Classes { dropped, cr } = classify(&window);
-        out.fill(|room| pack(&window, dropped | cr | cr << 1 | fold, rest.len().min(BLOCK), room));
-        fold = cr >> (BLOCK - 1);
+        let Classes { dropped, line_ends, .. } = classify(&window);
+        out.fill(|room| pack(&window, !(dropped | line_ends | line_ends << 1 | fold) & first(rest.len()), room));
+        fold = line_ends >> (BLOCK - 1);
         rest = rest.get(BLOCK..).unwrap_or_default();
     }
 }
 
+/// A bit for each of the first octets of a block, of which there are so many.
+fn first(octets: usize) -> u64 {
+    if octets < BLOCK { !(u64::MAX << octets) } else { u64::MAX }
+}
+
 /// The first octets, before what is no white space.
-fn padded(octets: &[u8]) -> [u8; WINDOW] {
-    let mut window = [b'.'; WINDOW];
-    let length = octets.len().min(WINDOW);
+pub(crate) fn padded<const N: usize>(octets: &[u8]) -> [u8; N] {
+    let mut window = [b'.'; N];
+    let length = octets.len().min(N);
     if let Some((to, from)) = window.get_mut(..length).zip(octets.get(..length)) {
         to.copy_from_slice(from);
     }
@@ -139,20 +171,25 @@ struct Classes {
     /// White space that does not stay.
     dropped: u64,
     /// The CRs of line ends.
-    cr: u64,
+    line_ends: u64,
+    tabs: u64,
 }
 
 fn classify(window: &[u8; WINDOW]) -> Classes {
-    let mut classes = Classes { dropped: 0, cr: 0 };
+    let (mut spaces, mut tabs, mut cr, mut lf) = (0, 0, 0, 0);
     for at in [0, LANES, 2 * LANES, 3 * LANES] {
-        let (here, next, second) = (load(window, at), load(window, at + 1), load(window, at + 2));
-        let white = |lanes| is(lanes, b' ') | is(lanes, b'\t');
-        let line_end = |first, second| is(first, b'\r') & is(second, b'\n');
-        let dropped = white(here) & (white(next) | line_end(next, second));
-        classes.dropped |= bits(dropped, u8::MAX) << at;
-        classes.cr |= bits(line_end(here, next), u8::MAX) << at;
+        let lanes = load(window, at);
+        spaces |= bits(lanes, b' ') << at;
+        tabs |= bits(lanes, b'\t') << at;
+        cr |= bits(lanes, b'\r') << at;
+        lf |= bits(lanes, b'\n') << at;
     }
-    classes
+    let [one, other] = behind(window);
+    let white = spaces | tabs;
+    let next = |bits: u64, behind: bool| bits >> 1 | u64::from(behind) << (BLOCK - 1);
+    let line_ends = cr & next(lf, one == b'\n');
+    let dropped = white & (next(white, matches!(one, b' ' | b'\t')) | next(line_ends, [one, other] == *b"\r\n"));
+    Classes { dropped, line_ends, tabs }
 }
 
 fn load<const N: usize>(window: &[u8; N], at: usize) -> u8x16 {
@@ -168,29 +205,39 @@ fn bits(lanes: u8x16, value: u8) -> u64 {
     u64::from(is(lanes, value).move_mask().cast_unsigned() & 0xffff)
 }
 
-/// Copies the octets of a block up to `end` but for the dropped ones, tabs as spaces, and says how many they are. Whole
-/// lanes are copied and the next run overwrites what was too much: a copy of fixed size is cheaper than one that counts.
-fn pack(window: &[u8; WINDOW], dropped: u64, end: usize, room: &mut [u8; WINDOW]) -> usize {
-    // where runs of dropped octets begin, and what follows such runs
-    let (mut gaps, mut runs) = (dropped & !(dropped << 1), !dropped & dropped << 1);
-    let (mut from, mut length) = (0, 0);
-    loop {
-        let run = index(gaps.trailing_zeros()).min(end).saturating_sub(from);
-        let mut done = 0;
-        while done < run {
-            let lanes = load(window, from + done);
-            let lanes = lanes ^ (is(lanes, b'\t') & u8x16::splat(b'\t' ^ b' '));
-            if let Some(to) = room.get_mut(length + done..).and_then(|rest| rest.first_chunk_mut()) {
-                *to = lanes.to_array();
-            }
-            done += LANES;
+/// The first octets behind the block.
+fn behind(window: &[u8; WINDOW]) -> [u8; 2] {
+    window.get(BLOCK..).and_then(|rest| rest.first_chunk().copied()).unwrap_or_default()
+}
+
+/// Copies the octets of a block that are kept, tabs as spaces, and says how many they are. Whole pieces are copied, and the
+/// next run overwrites what was too much: neither a copy that counts nor a branch that can not be foreseen is as cheap.
+fn pack(window: &[u8; WINDOW], mut kept: u64, room: &mut [u8; WINDOW]) -> usize {
+    let mut length = 0;
+    while kept != 0 {
+        let begin = index(kept.trailing_zeros());
+        // carries over the lowest run of ones
+        let carried = kept.wrapping_add(kept & kept.wrapping_neg());
+        let run = index(carried.trailing_zeros()) - begin;
+        copy_piece(window, begin, room, length);
+        if run > PIECE {
+            copy_piece(window, begin + PIECE, room, length + PIECE);
         }
         length += run;
-        if gaps == 0 {
-            return length;
+        kept &= carried;
+    }
+    length
+}
+
+/// Both are places in a block.
+fn copy_piece(window: &[u8; WINDOW], from: usize, room: &mut [u8; WINDOW], to: usize) {
+    let (from, to) = (from % BLOCK, to % BLOCK);
+    for lanes in [0, LANES] {
+        let octets = load(window, from + lanes);
+        let octets = octets ^ (is(octets, b'\t') & u8x16::splat(b'\t' ^ b' '));
+        if let Some(to) = room.get_mut(to + lanes..).and_then(|rest| rest.first_chunk_mut()) {
+            *to = octets.to_array();
         }
-        from = index(runs.trailing_zeros());
-        (gaps, runs) = (gaps & (gaps - 1), runs & runs.wrapping_sub(1));
     }
 }
 
