@@ -16,6 +16,7 @@ pub mod arc;
 pub mod authres;
 pub mod canon;
 pub mod dkim;
+pub mod dkim_der;
 pub mod dkim_key;
 pub mod dkim_signature;
 pub mod dmarc;
@@ -46,11 +47,12 @@ pub mod spf_record;
 pub type Law = fn(&[u8]);
 
 /// All laws by their names, which are those of the fuzz targets, of the seeds' folders and of the dictionaries.
-pub const LAWS: [(&str, Law); 29] = [
+pub const LAWS: [(&str, Law); 30] = [
     ("arc", arc::law),
     ("authres", |octets| taken(octets, authres::law)),
     ("canon", canon::law),
     ("dkim", dkim::law),
+    ("dkim_der", dkim_der::law),
     ("dkim_key", dkim_key::law),
     ("dkim_signature", |octets| taken(octets, dkim_signature::law)),
     ("dmarc", |octets| taken(octets, dmarc::law)),
