@@ -147,7 +147,7 @@ impl Failed<'_> {
         let mut limits = HeaderLimits::default();
         (limits.bytes, limits.field_bytes, limits.fields) = (usize::MAX, usize::MAX, usize::MAX);
         let Ok((headers, _)) = HeaderBlock::parse(&changed, &limits) else { return false };
-        let Some(field) = headers.fields().nth(own) else { return false };
+        let Some(field) = headers.get(own) else { return false };
         self.passes(&headers, field, self.signature)
     }
 

@@ -80,7 +80,7 @@ impl<'a> Stacks<'a> {
     /// The field of an entry if it has this name.
     fn named(&self, at: usize, key: u64, wanted: &[u8]) -> Option<Field<'a>> {
         let entry = self.entries.get(at).filter(|entry| entry.key == key)?;
-        self.headers.fields().nth(entry.place).filter(|field| field.name_octets().eq_ignore_ascii_case(wanted))
+        self.headers.get(entry.place).filter(|field| field.name_octets().eq_ignore_ascii_case(wanted))
     }
 
     /// The fields that were not taken, from top to bottom.
@@ -93,12 +93,12 @@ impl<'a> Stacks<'a> {
             rest
         });
         self.entries.sort_unstable_by_key(|entry| entry.place);
-        self.entries.iter().filter_map(|entry| self.headers.fields().nth(entry.place)).collect()
+        self.entries.iter().filter_map(|entry| self.headers.get(entry.place)).collect()
     }
 }
 
 fn name<'a>(headers: &'a HeaderBlock, entry: &Entry) -> &'a [u8] {
-    headers.fields().nth(entry.place).map_or(b"", |field| field.name_octets())
+    headers.get(entry.place).map_or(b"", |field| field.name_octets())
 }
 
 /// Tells most names apart in one comparison: the first octets in lower case (some other octets fall together as well) and

@@ -137,7 +137,7 @@ impl Finished {
         keys.ask(signatures.map(|signature| (&signature.domain, &signature.selector))).await;
         let mut signatures = Vec::with_capacity(self.candidates.len());
         for candidate in &self.candidates {
-            let field = self.headers.fields().nth(candidate.field);
+            let field = self.headers.get(candidate.field);
             let mut diagnosis = None;
             let mut tried = Tried { verdict: Verdict::PermError(PermError::NoKey), key_bits: None, testing: false };
             match (&candidate.parsed, field) {

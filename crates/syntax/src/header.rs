@@ -182,9 +182,16 @@ impl HeaderBlock {
 
     /// The fields from top to bottom.
     pub fn fields(&self) -> impl DoubleEndedIterator<Item = Field<'_>> + ExactSizeIterator {
-        self.fields
-            .iter()
-            .map(|(range, shape)| Field { raw: self.raw.get(range.clone()).unwrap_or_default(), shape: *shape })
+        self.fields.iter().map(|shaped| self.field(shaped))
+    }
+
+    /// The field at a place, counted from the top; at the same cost wherever it is, as `fields().nth()` is not.
+    pub fn get(&self, place: usize) -> Option<Field<'_>> {
+        self.fields.get(place).map(|shaped| self.field(shaped))
+    }
+
+    fn field(&self, (range, shape): &(Range<usize>, Shape)) -> Field<'_> {
+        Field { raw: self.raw.get(range.clone()).unwrap_or_default(), shape: *shape }
     }
 
     /// The fields of this name, in any case, from top to bottom.
