@@ -183,3 +183,23 @@ fn limits_bound_what_is_read() {
     assert_eq!(words(|limits| limits.body_hashes = 0), ["policy", "policy", "policy"]);
     assert_eq!(words(|limits| limits.keys = 0), ["permerror", "permerror", "permerror"]);
 }
+
+/// A message made to be expensive: of 100,000 signatures, each of them right, as many count as the limits say.
+#[test]
+fn of_100_000_signatures_few_are_looked_at() {
+    const MANY: usize = 100_000;
+    let key = PrivateKey::from_pem(ED25519_V1).unwrap();
+    let field = signer(MESSAGE, spec("s")).unwrap().finish().unwrap().sign(&key).unwrap();
+    let signed = [field.repeat(MANY).as_bytes(), MESSAGE].concat();
+    // a reader of headers with bounds of its own does not get so far
+    assert!(HeaderBlock::parse(&signed, &HeaderLimits::default()).is_err());
+    let mut header = HeaderLimits::default();
+    (header.bytes, header.fields) = (usize::MAX, usize::MAX);
+    let (headers, body) = HeaderBlock::parse(&signed, &header).unwrap();
+    let mut verifier = Verifier::new(Arc::new(headers), &Limits::default());
+    assert_eq!(verifier.questions().len(), 1);
+    verifier.body(&signed[body..]);
+    let outcome = block_on(verifier.finish().results(&zone(&[("s", &key)]), UNIX_EPOCH));
+    let words: Vec<_> = outcome.signatures.iter().map(|one| one.verdict.word()).collect();
+    assert_eq!(words, [vec!["pass"; 10], vec!["policy"; 90], vec!["neutral"; MANY - 100]].concat());
+}
