@@ -33,7 +33,7 @@ class Receiver:
             threading.Thread(target=self.session, args=(stream,), daemon=True).start()
 
     def session(self, stream):
-        unsure = None
+        unsure, began = None, time.time()
         try:
             stream.settimeout(60)
             file = stream.makefile("rb")
@@ -52,7 +52,7 @@ class Receiver:
                         return  # never ended: not taken
                     name = next(line[9:].strip() for line in text if line.startswith(b"Subject: ")).decode()
                     whole = text[-1] == b"end of " + name.encode() + b"\r\n"
-                    unsure = {"sure": False, "whole": whole, "at": time.time(), "text": b"".join(text)}
+                    unsure = {"sure": False, "whole": whole, "began": began, "text": b"".join(text)}
                     with self.lock:
                         self.taken.setdefault(name, []).append(unsure)
                     stream.sendall(b"250 2.0.0 taken\r\n")
@@ -138,8 +138,8 @@ def main():
     twice = [name for name, times in receiver.taken.items() if len(times) > 1]
     # delivered again although our server had gone on after the 250, or no kill came soon after it
     def gap(one):
-        """From the 250 to the kill that came next; nothing where the receiver was still to say it."""
-        at = bisect.bisect(kills, one["at"])
+        """From the 250 to the kill that ended the session; nothing where the receiver said it to a sender that was gone."""
+        at = bisect.bisect(kills, one["began"])
         return max(0, kills[at] - one.get("said", kills[at])) if at < len(kills) else float("inf")
 
     first = [one for name in twice for one in receiver.taken[name][:-1]]
