@@ -44,6 +44,7 @@ async fn judge(dns: &dyn Resolver, query: &Query<'_>, message: &[u8]) -> Result<
 
     let spf = gatepost_spf::check(dns, query, &gatepost_spf::Limits::default()).await;
     let dkim = verifier.finish().results(dns, SystemTime::now()).await;
+    // with the facade: gatepost::identifiers(&spf, &dkim)
     let passed = Identifiers {
         spf: spf.passed().cloned(),
         dkim: dkim.passed(),

@@ -5,11 +5,23 @@ use gatepost_syntax::{AuthorError, Authors};
 
 use crate::discovery::{Asking, Limits};
 use crate::evaluation::{evaluate, severity};
-use crate::outcome::{Identifiers, Outcome, PermError, Preset, Step, Verdict};
+use crate::outcome::{Identifiers, Method, Outcome, PermError, Preset, Step, Verdict};
 
 /// Judges a message by its authors. Total: without one usable author the result is `permerror`; with several author domains
 /// each is judged, and the worst result counts (RFC 9989 §5.3.1, §11.5).
 pub async fn check(
+    dns: &dyn Resolver,
+    authors: &Result<Authors, AuthorError>,
+    passed: &Identifiers,
+    limits: &Limits,
+    preset: Preset,
+) -> Outcome {
+    check_by(Method::TreeWalk, dns, authors, passed, limits, preset).await
+}
+
+/// The same with a method of one's own for organizational domains.
+pub async fn check_by(
+    method: Method,
     dns: &dyn Resolver,
     authors: &Result<Authors, AuthorError>,
     passed: &Identifiers,
@@ -25,7 +37,7 @@ pub async fn check(
     }
     let mut worst: Option<Outcome> = None;
     let mut judged = Vec::new();
-    let mut asking = Asking::new(dns, limits);
+    let mut asking = Asking::new(dns, limits, method);
     for author in domains {
         let discovery = asking.discover(author, passed).await;
         if domains.len() > 1 {

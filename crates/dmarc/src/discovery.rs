@@ -6,7 +6,7 @@ use gatepost_dns::{LookupError, Name, Question, RecordType, Resolver};
 use gatepost_syntax::Domain;
 use smallvec::SmallVec;
 
-use crate::outcome::{Identifier, Identifiers, Step};
+use crate::outcome::{Identifier, Identifiers, Method, Step};
 use crate::record::{Psd, Record};
 
 /// Stands before a domain where its record is (RFC 9989 §4.6).
@@ -39,6 +39,7 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovery {
     pub(crate) author: Domain,
+    pub(crate) method: Method,
     /// The applicable record and where it is.
     pub(crate) policy: Result<Option<(Domain, Arc<Record>)>, LookupError>,
     /// The organizational domain of the author domain, where it matters.
@@ -52,7 +53,7 @@ pub struct Discovery {
 
 /// Asks all that is needed to evaluate.
 pub async fn discover(dns: &dyn Resolver, author: &Domain, passed: &Identifiers, limits: &Limits) -> Discovery {
-    Asking::new(dns, limits).discover(author, passed).await
+    Asking::new(dns, limits, Method::TreeWalk).discover(author, passed).await
 }
 
 /// The organizational domain of a domain, and the questions that told it.
@@ -61,7 +62,7 @@ pub async fn org_domain(
     domain: &Domain,
     limits: &Limits,
 ) -> (Result<Domain, LookupError>, Vec<Question>) {
-    let mut asking = Asking::new(dns, limits);
+    let mut asking = Asking::new(dns, limits, Method::TreeWalk);
     let org = asking.walk(domain).await.map(|walk| org_of(domain, &walk));
     let questions = asking.trail.into_iter().filter_map(|step| match step {
         Step::Asked { question, .. } => Some(question),
@@ -77,19 +78,21 @@ type Walk = SmallVec<[(usize, Arc<Record>); 2]>;
 pub(crate) struct Asking<'a> {
     dns: &'a dyn Resolver,
     limits: &'a Limits,
+    method: Method,
     trail: Vec<Step>,
     /// What was asked for the authors before.
     earlier: Vec<Step>,
 }
 
 impl<'a> Asking<'a> {
-    pub(crate) fn new(dns: &'a dyn Resolver, limits: &'a Limits) -> Self {
-        Asking { dns, limits, trail: Vec::with_capacity(STEPS), earlier: Vec::new() }
+    pub(crate) fn new(dns: &'a dyn Resolver, limits: &'a Limits, method: Method) -> Self {
+        Asking { dns, limits, method, trail: Vec::with_capacity(STEPS), earlier: Vec::new() }
     }
 
     pub(crate) async fn discover(&mut self, author: &Domain, passed: &Identifiers) -> Discovery {
         let mut discovery = Discovery {
             author: author.clone(),
+            method: self.method,
             policy: Ok(None),
             org_domain: None,
             exists: Ok(true),
@@ -114,7 +117,7 @@ impl<'a> Asking<'a> {
         let own = self.record(author.as_str()).await?;
         let relaxed = |record: &Arc<Record>| passed.compared(record).any(|i| !i.strict && i.domain != author);
         if own.as_ref().is_none_or(relaxed) {
-            let walked = self.walk(author).await.map(|walk| (org_of(author, &walk), walk));
+            let walked = self.organization(author).await;
             if let (None, Ok((org, walk))) = (&own, &walked) {
                 let at_org = walk.iter().find(|(labels, _)| *labels == org.label_count());
                 let at_psd = walk.iter().find(|(_, record)| record.psd == Psd::Yes);
@@ -123,10 +126,8 @@ impl<'a> Asking<'a> {
             }
             // with a policy of its own the author domain needs no more to pass by an identical identifier
             let org = walked.map(|(org, _)| org);
-            match (&own, &org) {
-                (None, Err(error)) => return Err(*error),
-                (_, Ok(org)) => self.trail.push(Step::Walked { from: author.clone(), org_domain: org.clone() }),
-                _ => {}
+            if let (None, Err(error)) = (&own, &org) {
+                return Err(*error);
             }
             discovery.org_domain = Some(org);
         }
@@ -160,13 +161,29 @@ impl<'a> Asking<'a> {
                 continue;
             }
             let identifier = identifier.domain;
-            let org = self.walk(identifier).await.map(|walk| org_of(identifier, &walk));
-            if let Ok(org) = &org {
-                self.trail.push(Step::Walked { from: identifier.clone(), org_domain: org.clone() });
-            }
+            let org = self.organization(identifier).await.map(|(org, _)| org);
             orgs.push((identifier.clone(), org));
         }
         orgs
+    }
+
+    /// The organizational domain of a domain, and the records that were found on the way.
+    async fn organization(&mut self, from: &Domain) -> Result<(Domain, Walk), LookupError> {
+        match self.method {
+            Method::TreeWalk => {
+                let walk = self.walk(from).await?;
+                let org_domain = org_of(from, &walk);
+                self.trail.push(Step::Walked { from: from.clone(), org_domain: org_domain.clone() });
+                Ok((org_domain, walk))
+            }
+            #[cfg(feature = "psl")]
+            Method::PublicSuffixList => {
+                let org_domain = crate::psl::org_domain(from);
+                self.trail.push(Step::Listed { from: from.clone(), org_domain: org_domain.clone() });
+                let record = self.record(org_domain.as_str()).await?;
+                Ok((org_domain.clone(), record.map(|record| (org_domain.label_count(), record)).into_iter().collect()))
+            }
+        }
     }
 
     /// RFC 9989 §4.10, steps 1 to 7: from the start up to the top-level domain, at most 8 queries.

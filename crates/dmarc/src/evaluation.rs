@@ -10,6 +10,7 @@ use crate::record::{Record, Request};
 pub fn evaluate(mut discovery: Discovery, passed: &Identifiers, preset: Preset) -> Outcome {
     let mut outcome = Outcome::new(Verdict::None, Some(discovery.author.clone()));
     outcome.trail = std::mem::take(&mut discovery.trail);
+    outcome.method = discovery.method;
     outcome.org_domain = discovery.org_domain.clone().and_then(Result::ok);
     let (policy_domain, record) = match std::mem::replace(&mut discovery.policy, Ok(None)) {
         Ok(Some(found)) => found,

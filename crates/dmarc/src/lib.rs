@@ -5,10 +5,12 @@ mod check;
 mod discovery;
 mod evaluation;
 mod outcome;
+#[cfg(feature = "psl")]
+pub mod psl;
 pub mod record;
 
-pub use check::check;
+pub use check::{check, check_by};
 pub use discovery::{Discovery, Limits, discover, org_domain};
 pub use evaluation::evaluate;
-pub use outcome::{Aligned, Identifiers, Outcome, PermError, Preset, Step, Verdict};
+pub use outcome::{Aligned, Identifiers, Method, Outcome, PermError, Preset, Step, Verdict};
 pub use record::{Record, RecordError, Request};

@@ -141,6 +141,18 @@ pub struct Aligned {
     pub dkim: bool,
 }
 
+/// How organizational domains are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// By what domains publish of themselves (RFC 9989 §4.10).
+    #[default]
+    TreeWalk,
+    /// By the public suffix list (RFC 7489 §3.2, which RFC 9989 obsoletes), to compare with.
+    #[cfg(feature = "psl")]
+    PublicSuffixList,
+}
+
 /// One step of a discovery or an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -155,6 +167,14 @@ pub enum Step {
     /// A walk told an organizational domain.
     Walked {
         /// Where it started.
+        from: Domain,
+        /// What it told.
+        org_domain: Domain,
+    },
+    /// The public suffix list told an organizational domain.
+    #[cfg(feature = "psl")]
+    Listed {
+        /// Whose.
         from: Domain,
         /// What it told.
         org_domain: Domain,
@@ -204,6 +224,8 @@ pub struct Outcome {
     pub deciding: Option<&'static str>,
     /// The organizational domain of the author domain.
     pub org_domain: Option<Domain>,
+    /// How organizational domains were told.
+    pub method: Method,
     /// Which identifiers are aligned.
     pub aligned: Aligned,
     /// What was done, in order.
@@ -222,6 +244,7 @@ impl Outcome {
             record: None,
             deciding: None,
             org_domain: None,
+            method: Method::TreeWalk,
             aligned: Aligned::default(),
             trail: Vec::new(),
         }
@@ -301,6 +324,10 @@ impl Step {
             }
             Step::Walked { from, org_domain } => {
                 Outline::from(Phrase::OrgDomain.with([from.as_str(), org_domain.as_str()])).cite(9989, "4.10.2")
+            }
+            #[cfg(feature = "psl")]
+            Step::Listed { from, org_domain } => {
+                Outline::from(Phrase::OrgDomain.with([from.as_str(), org_domain.as_str()])).cite(7489, "3.2")
             }
             Step::Exists(exists) => {
                 let phrase = if *exists { Phrase::AuthorExists } else { Phrase::AuthorDoesNotExist };
