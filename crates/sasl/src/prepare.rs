@@ -17,10 +17,10 @@ pub fn prepare(text: &str) -> Result<Cow<'_, str>, PrepareError> {
     stringprep::saslprep(text).map_err(|_| PrepareError)
 }
 
-/// Octets of a peer: UTF-8, at most 255 octets, not empty, prepared (RFC 4616 §2).
+/// Octets of a peer: UTF-8, prepared, not empty, and at most 255 octets (RFC 4616 §2), before and after: normalization makes
+/// some characters longer.
 pub(crate) fn prepare_octets(octets: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(octets)
-        .ok()
-        .filter(|text| !text.is_empty() && text.len() <= 255 && !text.contains('\0'))?;
-    prepare(text).ok().map(Cow::into_owned).filter(|text| !text.is_empty())
+    let fits = |text: &&str| (1..=255).contains(&text.len());
+    let text = std::str::from_utf8(octets).ok().filter(fits).filter(|text| !text.contains('\0'))?;
+    prepare(text).ok().filter(|text| fits(&&**text)).map(Cow::into_owned)
 }
