@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 GROUPS = [  # colour, crates: as the workspace's manifest groups them
     ("#e8eef7", "syntax results dns"), ("#e6f4ea", "spf dkim arc dmarc"),
-    ("#fdf1e0", "wire sasl smtp pop3"), ("#f3e8f7", "resolver gatepost"),
+    ("#fdf1e0", "wire sasl smtp pop3"), ("#f3e8f7", "resolver queue gatepost"),
 ]
 
 
@@ -55,7 +55,7 @@ def architecture():
     graph, colour = arrows(), {name: fill for fill, names in GROUPS for name in names.split()}
     depth = levels(graph)
     rows = [[name for name in graph if depth[name] == level] for level in range(max(depth.values()) + 1)]
-    order = {name: place for place, name in enumerate("results dns resolver spf dkim arc dmarc syntax sasl smtp pop3 wire gatepost".split())}
+    order = {name: place for place, name in enumerate("results dns resolver spf dkim arc dmarc syntax sasl smtp pop3 wire queue gatepost".split())}
     width, box, height, gap = 900, 110, 40, 100
     place, out = {}, []
     for level, names in enumerate(rows):
@@ -69,7 +69,7 @@ def architecture():
             out.append(f'<path d="M{x1:.0f} {y1 + height:.0f} C{x1:.0f} {y1 + height + 30:.0f} {x2:.0f} {y2 - 30:.0f} {x2:.0f} {y2 - 2:.0f}" '
                        'fill="none" stroke="#8894a8" stroke-width="1.3" marker-end="url(#tip)"/>')
     for name, (x, y) in place.items():
-        out.append(f'<rect x="{x - box / 2:.0f}" y="{y:.0f}" width="{box}" height="{height}" rx="7" fill="{colour.get(name, "#fff")}" stroke="#5b6b86"/>'
+        out.append(f'<rect x="{x - box / 2:.0f}" y="{y:.0f}" width="{box}" height="{height}" rx="7" fill="{colour[name]}" stroke="#5b6b86"/>'
                    f'<text x="{x:.0f}" y="{y + 25:.0f}" text-anchor="middle" font-size="14">{name}</text>')
     tip = ('<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
            '<path d="M0 0L8 4L0 8z" fill="#8894a8"/></marker></defs>')
