@@ -9,7 +9,8 @@ use crate::name::Name;
 use crate::txt::Txt;
 
 impl Zone {
-    /// Reads the text form.
+    /// Reads the text form. Words are divided by white space, as in a zone file: the text of a TXT record stands in quotation
+    /// marks, else each of its words is a string of its own, and strings are joined without a blank (RFC 7208 §3.3).
     pub fn parse(text: &str) -> Result<Self, ZoneError> {
         let mut zone = Zone::new();
         let mut records: BTreeMap<(Name, RecordType), Vec<Record>> = BTreeMap::new();
