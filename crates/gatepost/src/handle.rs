@@ -100,6 +100,7 @@ impl Handle {
                 _ = hup.recv() => reload(&self),
             }
         }
+        let _ = self.stop.send(true); // before it is told, so that who hears of it finds `/ready` saying so
         notify("STOPPING=1");
         self.stop().await;
         Ok(())
