@@ -27,14 +27,13 @@ pub mod pop3_client;
 pub mod pop3_server;
 pub mod proxy;
 pub mod queue_entry;
+pub mod sasl_bearer;
 pub mod sasl_external;
 pub mod sasl_login;
-pub mod sasl_oauthbearer;
 pub mod sasl_plain;
 pub mod sasl_scram;
 pub mod sasl_scram_client;
 pub mod sasl_users;
-pub mod sasl_xoauth2;
 pub mod smtp_client;
 pub mod smtp_command;
 pub mod smtp_path;
@@ -65,12 +64,12 @@ pub const LAWS: [(&str, Law); 30] = [
     ("queue_entry", queue_entry::law),
     ("sasl_external", sasl_external::law),
     ("sasl_login", sasl_login::law),
-    ("sasl_oauthbearer", sasl_oauthbearer::law),
+    ("sasl_oauthbearer", sasl_bearer::oauthbearer),
     ("sasl_plain", sasl_plain::law),
     ("sasl_scram", sasl_scram::law),
     ("sasl_scram_client", sasl_scram_client::law),
     ("sasl_users", |octets| taken(octets, sasl_users::law)),
-    ("sasl_xoauth2", sasl_xoauth2::law),
+    ("sasl_xoauth2", sasl_bearer::xoauth2),
     ("smtp_client", |octets| taken(octets, smtp_client::law)),
     ("smtp_command", smtp_command::law),
     ("smtp_path", |octets| taken(octets, smtp_path::law)),
