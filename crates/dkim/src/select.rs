@@ -2,25 +2,30 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use gatepost_syntax::{Field, HeaderBlock};
+use gatepost_syntax::{Field, HeaderBlock, NameKey};
 use smallvec::SmallVec;
 
 use crate::canon::{self, Canonicalization};
 use crate::squeeze::Sink;
 
 /// The fields of a header section by name; of each name the last one is taken first, then the one above it, and so on.
-/// A name costs the logarithm of the number of fields, whatever the names are.
+/// Where there are many fields, a name costs the logarithm of their number, whatever the names are.
 pub(crate) struct Stacks<'a> {
     headers: &'a HeaderBlock,
-    entries: SmallVec<[Entry; 32]>,
+    /// From the last field to the first where they are few; sorted by name, and then so, where they are many.
+    entries: SmallVec<[Entry; FEW]>,
 }
+
+/// So many fields are rather looked through than sorted.
+const FEW: usize = 32;
 
 #[derive(Clone, Copy)]
 struct Entry {
-    key: u64,
+    key: NameKey,
     /// Place of the field in the header section.
     place: usize,
-    /// How many of this name were taken; counted in the first entry of the name.
+    /// Where fields are few, 1 for one that was taken; where they are many, how many of this name were, counted in the first
+    /// entry of the name.
     taken: usize,
 }
 
@@ -29,27 +34,44 @@ impl<'a> Stacks<'a> {
     /// DKIM-Signature header field that is being created or verified").
     pub(crate) fn new(headers: &'a HeaderBlock, own: Option<Field<'_>>) -> Self {
         let is_own = |field: &Field<'_>| own.is_some_and(|own| std::ptr::eq(own.raw(), field.raw()));
-        let fields = headers.fields().enumerate().filter(|(_, field)| !is_own(field));
-        let entries = fields.map(|(place, field)| Entry { key: key(field.name_octets()), place, taken: 0 }).collect();
+        let fields = headers.fields().enumerate().rev().filter(|(_, field)| !is_own(field));
+        let entries = fields.map(|(place, field)| Entry { key: field.key(), place, taken: 0 }).collect();
         let mut stacks = Stacks { headers, entries };
-        stacks.entries.sort_unstable_by_key(|entry| (entry.key, Reverse(entry.place)));
-        for same_key in stacks.entries.chunk_by_mut(|one, other| one.key == other.key) {
+        if !stacks.are_few() {
+            stacks.sort();
+        }
+        stacks
+    }
+
+    fn are_few(&self) -> bool {
+        self.entries.len() <= FEW
+    }
+
+    fn sort(&mut self) {
+        let headers = self.headers;
+        self.entries.sort_unstable_by_key(|entry| (entry.key, Reverse(entry.place)));
+        for same_key in self.entries.chunk_by_mut(|one, other| one.key == other.key) {
             let first = same_key.first().map_or(&b""[..], |first| name(headers, first));
             if !same_key.iter().all(|entry| name(headers, entry).eq_ignore_ascii_case(first)) {
                 same_key.sort_by(|one, other| names(name(headers, one), name(headers, other)));
             }
         }
-        stacks
     }
 
     /// The next field of a name; a surplus name is nothing.
     pub(crate) fn pop(&mut self, wanted: &[u8]) -> Option<Field<'a>> {
-        let key = key(wanted);
-        let (first, field) = self.first(key, wanted)?;
-        let field = match self.entries.get(first)?.taken {
-            0 => field,
-            taken => self.named(first + taken, key, wanted)?,
-        };
+        let key = NameKey::of(wanted);
+        if self.are_few() {
+            let headers = self.headers;
+            let left = self.entries.iter_mut().filter(|entry| entry.key == key && entry.taken == 0);
+            let mut named = left.filter_map(|entry| Some((headers.get(entry.place)?, entry)));
+            let (field, entry) = named.find(|(field, _)| field.is_named(key, wanted))?;
+            entry.taken = 1;
+            return Some(field);
+        }
+        let first = self.first(key, wanted)?;
+        let taken = self.entries.get(first)?.taken;
+        let field = self.named(first + taken, key, wanted)?;
         if let Some(entry) = self.entries.get_mut(first) {
             entry.taken += 1;
         }
@@ -58,35 +80,38 @@ impl<'a> Stacks<'a> {
 
     /// How many fields have this name.
     pub(crate) fn count(&self, wanted: &[u8]) -> usize {
-        let key = key(wanted);
-        let all = self.first(key, wanted).into_iter().flat_map(|(first, _)| first..self.entries.len());
+        let key = NameKey::of(wanted);
+        if self.are_few() {
+            return (0..self.entries.len()).filter(|at| self.named(*at, key, wanted).is_some()).count();
+        }
+        let all = self.first(key, wanted).into_iter().flat_map(|first| first..self.entries.len());
         all.take_while(|at| self.named(*at, key, wanted).is_some()).count()
     }
 
-    /// Where the entries of a name begin, and the first one's field.
-    fn first(&self, key: u64, wanted: &[u8]) -> Option<(usize, Field<'a>)> {
+    /// Where the entries of a name begin, of many.
+    fn first(&self, key: NameKey, wanted: &[u8]) -> Option<usize> {
         let first = self.entries.partition_point(|entry| entry.key < key);
-        if let Some(field) = self.named(first, key, wanted) {
-            return Some((first, field));
-        }
-        // another name has the same key, or there is none
         let rest = self.entries.get(first..).unwrap_or_default();
         let same_key = rest.partition_point(|entry| entry.key == key);
         let below = |entry: &Entry| names(name(self.headers, entry), wanted).is_lt();
         let first = first + rest.get(..same_key).unwrap_or_default().partition_point(below);
-        self.named(first, key, wanted).map(|field| (first, field))
+        self.named(first, key, wanted).map(|_| first)
     }
 
     /// The field of an entry if it has this name.
-    fn named(&self, at: usize, key: u64, wanted: &[u8]) -> Option<Field<'a>> {
+    fn named(&self, at: usize, key: NameKey, wanted: &[u8]) -> Option<Field<'a>> {
         let entry = self.entries.get(at).filter(|entry| entry.key == key)?;
-        self.headers.get(entry.place).filter(|field| field.name_octets().eq_ignore_ascii_case(wanted))
+        self.headers.get(entry.place).filter(|field| field.is_named(key, wanted))
     }
 
     /// The fields that were not taken, from top to bottom.
     pub(crate) fn rest(mut self) -> Vec<Field<'a>> {
+        let few = self.are_few();
         let mut taken = 0;
         self.entries.retain(|entry| {
+            if few {
+                return entry.taken == 0;
+            }
             taken += entry.taken;
             let rest = taken == 0;
             taken = taken.saturating_sub(1);
@@ -99,18 +124,6 @@ impl<'a> Stacks<'a> {
 
 fn name<'a>(headers: &'a HeaderBlock, entry: &Entry) -> &'a [u8] {
     headers.get(entry.place).map_or(b"", |field| field.name_octets())
-}
-
-/// Tells most names apart in one comparison: the first octets in lower case (some other octets fall together as well) and
-/// the length. What is left is up to [`names`].
-fn key(name: &[u8]) -> u64 {
-    let front = name.first_chunk().copied().unwrap_or_else(|| {
-        let mut front = [0; 8];
-        front.iter_mut().zip(name).for_each(|(to, octet)| *to = *octet);
-        front
-    });
-    let length = u64::from(u8::try_from(name.len()).unwrap_or(u8::MAX));
-    (u64::from_le_bytes(front) | 0x2020_2020_2020_2020) ^ length << 56
 }
 
 fn names(one: &[u8], other: &[u8]) -> Ordering {

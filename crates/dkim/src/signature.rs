@@ -127,7 +127,11 @@ pub struct Signature {
 
 /// The names of an `h=` list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Names(Arc<str>);
+pub struct Names {
+    text: Arc<str>,
+    /// Whether one of them is empty.
+    empty: bool,
+}
 
 impl Names {
     /// The names as written, from the first.
@@ -141,25 +145,28 @@ impl Names {
     }
 
     pub(crate) fn octets(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.as_bytes().split(|octet| *octet == b':').map(without_fws)
+        names(&self.text)
     }
 
     /// RFC 6376 §3.5, §6.1.1.
     fn parse(value: &str, limit: usize) -> Result<Self, SignatureError> {
-        let names = Names(value.into());
-        let mut from = false;
-        for (index, name) in names.octets().enumerate() {
+        let (mut from, mut empty) = (false, false);
+        for (index, name) in names(value).enumerate() {
             if index >= limit {
                 return Err(SignatureError::ManyHeaders);
             }
-            // without a way out, so that many octets are looked at at once
-            if !name.iter().fold(true, |graphic, octet| graphic & octet.is_ascii_graphic()) {
+            if !name.iter().all(u8::is_ascii_graphic) {
                 return Err(SignatureError::Malformed("h"));
             }
-            from |= name.eq_ignore_ascii_case(b"from");
+            from |= name.len() == 4 && name.eq_ignore_ascii_case(b"from");
+            empty |= name.is_empty();
         }
-        if from { Ok(names) } else { Err(SignatureError::FromNotSigned) }
+        if from { Ok(Names { text: value.into(), empty }) } else { Err(SignatureError::FromNotSigned) }
     }
+}
+
+fn names(list: &str) -> impl Iterator<Item = &[u8]> {
+    list.as_bytes().split(|octet| *octet == b':').map(without_fws)
 }
 
 fn without_fws(mut name: &[u8]) -> &[u8] {
@@ -223,7 +230,7 @@ impl Signature {
             Some(_) => return Err(SignatureError::Version),
         }
         let mut signature = Self::from_tags(&tags, limits)?;
-        if signature.headers.octets().any(<[u8]>::is_empty) {
+        if signature.headers.empty {
             return Err(SignatureError::Malformed("h"));
         }
         signature.identity = tags.value("i").map(str::to_owned);

@@ -106,6 +106,29 @@ proptest! {
 }
 
 proptest! {
+    /// RFC 6376 §5.4.2, few fields and many; the last two names have the same key.
+    #[test]
+    fn of_each_name_the_last_field_is_taken_first(
+        fields in proptest::collection::vec(0usize..5, 0..80),
+        wanted in proptest::collection::vec(0usize..5, 0..40),
+    ) {
+        const NAMES: [&str; 5] = ["From", "fROM", "To", "X-Folded-One", "X-Folded-Two"];
+        let lines: Vec<String> = fields.iter().enumerate().map(|(place, name)| format!("{}: {place}\r\n", NAMES[*name])).collect();
+        let (headers, _) = HeaderBlock::parse((lines.concat() + "\r\n").as_bytes(), &HeaderLimits::default()).unwrap();
+        let mut left = lines;
+        let mut expected = String::new();
+        for name in &wanted {
+            let same = |line: &String| line.split(':').next().unwrap().eq_ignore_ascii_case(NAMES[*name]);
+            if let Some(last) = left.iter().rposition(same) {
+                expected += &left.remove(last);
+            }
+        }
+        let mut out = Vec::new();
+        let wanted = wanted.iter().map(|name| NAMES[*name]);
+        canon::selected_headers(&headers, wanted, Canonicalization::Simple, &mut out);
+        prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
     #[test]
     fn bare_line_ends_are_not_signed(pieces in proptest::collection::vec("[a-z]{0,90}|\r\n|\r\n\r\n|\r|\n", 0..30), cut in 1usize..200) {
         let body = pieces.concat();

@@ -89,25 +89,47 @@ pub struct Field<'a> {
     shape: Shape,
 }
 
-/// How a field is divided; both are 0 when it is malformed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a field is divided; name and body are 0 when it is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 struct Shape {
     /// Octets of the name.
     name: usize,
     /// Where the body begins.
     body: usize,
+    key: NameKey,
 }
 
 impl Shape {
     fn of(raw: &[u8]) -> Self {
         // RFC 5322 §2.2: printable US-ASCII except colon; §4.5 lets WSP precede the colon
-        let name = raw.iter().take_while(|octet| octet.is_ascii_graphic() && **octet != b':').count();
+        let name = raw.iter().position(|octet| !octet.is_ascii_graphic() || *octet == b':').unwrap_or(raw.len());
         let rest = raw.get(name..).unwrap_or_default();
         let blanks = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
         match rest.get(blanks) {
-            Some(b':') if name > 0 => Shape { name, body: name + blanks + 1 },
-            _ => Shape { name: 0, body: 0 },
+            Some(b':') if name > 0 => {
+                let key = NameKey::of(raw.get(..name).unwrap_or_default());
+                Shape { name, body: name + blanks + 1, key }
+            }
+            _ => Shape::default(),
         }
+    }
+}
+
+/// Tells most field names apart in one comparison: names that are equal in any case have equal keys. What two names of one
+/// key are is up to [`Field::is`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct NameKey(u64);
+
+impl NameKey {
+    /// The key of a name: its first eight octets in lower case (some other octets fall together as well) and its length.
+    pub fn of(name: &[u8]) -> Self {
+        let front = name.first_chunk().copied().unwrap_or_else(|| {
+            let mut front = [0; 8];
+            front.iter_mut().zip(name).for_each(|(to, octet)| *to = *octet);
+            front
+        });
+        let length = u64::from(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        NameKey((u64::from_le_bytes(front) | 0x2020_2020_2020_2020) ^ length << 56)
     }
 }
 
@@ -143,9 +165,19 @@ impl<'a> Field<'a> {
         std::str::from_utf8(self.body()).ok()
     }
 
+    /// The key of the name.
+    pub fn key(&self) -> NameKey {
+        self.shape.key
+    }
+
     /// Whether the field has this name, in any case.
     pub fn is(&self, name: &str) -> bool {
-        self.name_octets().eq_ignore_ascii_case(name.as_bytes())
+        self.is_named(NameKey::of(name.as_bytes()), name.as_bytes())
+    }
+
+    /// Whether the field has this name, whose key is known, in any case.
+    pub fn is_named(&self, key: NameKey, name: &[u8]) -> bool {
+        self.shape.key == key && self.name_octets().eq_ignore_ascii_case(name)
     }
 }
 
@@ -196,7 +228,8 @@ impl HeaderBlock {
 
     /// The fields of this name, in any case, from top to bottom.
     pub fn named<'a>(&'a self, name: &'a str) -> impl DoubleEndedIterator<Item = Field<'a>> {
-        self.fields().filter(move |field| field.is(name))
+        let key = NameKey::of(name.as_bytes());
+        self.fields().filter(move |field| field.is_named(key, name.as_bytes()))
     }
 
     /// The first thing that is wrong with the section, if anything is.
@@ -231,8 +264,6 @@ pub struct Splitter {
     line_begin: usize,
     /// Whether that line is known to be a header line, neither nothing yet nor perhaps the blank line.
     line_open: bool,
-    /// How many lines have ended.
-    lines: usize,
     /// Where the fields lie as far as they are known; each ends where the next one begins.
     fields: Vec<(Range<usize>, Shape)>,
     limits: HeaderLimits,
@@ -247,7 +278,6 @@ impl Splitter {
             raw: Vec::new(),
             line_begin: 0,
             line_open: false,
-            lines: 0,
             fields: Vec::with_capacity(32),
             limits: limits.clone(),
             complete: false,
@@ -297,7 +327,6 @@ impl Splitter {
             self.take_line(end)?;
             self.line_begin = end;
             self.line_open = false;
-            self.lines += 1;
         }
         match self.raw.get(self.line_begin..) {
             None | Some([] | [b'\r']) => {} // the blank line may be beginning
@@ -320,7 +349,7 @@ impl Splitter {
             end = range.start;
             *shape = Shape::of(self.raw.get(range.clone()).unwrap_or_default());
         }
-        let defect = first_defect(&self.raw, &self.fields, self.lines);
+        let defect = first_defect(&self.raw, &self.fields);
         Ok(HeaderBlock { raw: self.raw, fields: self.fields, defect })
     }
 
@@ -331,7 +360,7 @@ impl Splitter {
             if self.fields.len() >= self.limits.fields {
                 return Err(HeaderError::Many { limit: self.limits.fields });
             }
-            self.fields.push((self.line_begin..self.line_begin, Shape { name: 0, body: 0 }));
+            self.fields.push((self.line_begin..self.line_begin, Shape::default()));
         }
         self.line_open = true;
         let begin = self.fields.last().map_or(0, |(range, _)| range.start);
@@ -346,7 +375,7 @@ impl Splitter {
     }
 }
 
-fn first_defect(raw: &[u8], fields: &[(Range<usize>, Shape)], lines: usize) -> Option<Defect> {
+fn first_defect(raw: &[u8], fields: &[(Range<usize>, Shape)]) -> Option<Defect> {
     if matches!(raw.first(), Some(b' ' | b'\t')) {
         return Some(Defect::LeadingContinuation);
     }
@@ -355,8 +384,10 @@ fn first_defect(raw: &[u8], fields: &[(Range<usize>, Shape)], lines: usize) -> O
         let colon = memchr::memchr(b':', field).is_some();
         return Some(if colon { Defect::Name { at } } else { Defect::NoColon { at } });
     }
-    let all_in_pairs = |octet| memchr::memchr_iter(octet, raw).count() == lines;
-    if all_in_pairs(b'\r') && all_in_pairs(b'\n') && memchr::memchr(0, raw).is_none() {
+    // without a way out, so that many octets are looked at at once
+    let odd = |odd, (octet, next): (&u8, &u8)| odd | ((*octet == b'\r') != (*next == b'\n')) | (*octet == 0);
+    let within = raw.iter().zip(raw.get(1..).unwrap_or_default()).fold(false, odd);
+    if !within && raw.first() != Some(&b'\n') && !matches!(raw.last(), Some(b'\r' | 0)) {
         return None;
     }
     for at in memchr::memchr3_iter(b'\r', b'\n', 0, raw) {

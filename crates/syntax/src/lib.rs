@@ -16,7 +16,7 @@ pub use author::{AuthorError, AuthorLimits, Authors};
 pub use date::date_time;
 pub use domain::{Domain, DomainError};
 pub use escape::escape;
-pub use header::{Defect, Fed, Field, HeaderBlock, HeaderError, HeaderLimits, Splitter};
+pub use header::{Defect, Fed, Field, HeaderBlock, HeaderError, HeaderLimits, NameKey, Splitter};
 pub use mailbox::{Host, Mailbox, MailboxError};
 pub use path::{ForwardPath, ReversePath};
 pub use taglist::{Tag, TagList, TagListError};
