@@ -1,21 +1,24 @@
 //! Commands (RFC 5321 §4.1.1), each from one whole line.
 
-use gatepost_sasl::Secret;
+use std::fmt;
+
 use gatepost_syntax::MailboxError;
 use thiserror::Error;
 
-use crate::envelope::{Hello, MailFrom, RcptTo};
+use crate::envelope::{MailFrom, RcptTo};
 use crate::parameters;
 
-/// A command.
+/// A command. What is used at once is a part of the line; MAIL and RCPT have what a transaction keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs)]
-pub enum Command {
-    /// HELO and EHLO.
-    Hello(Hello),
-    /// LHLO: EHLO of LMTP (RFC 2033 §4.1).
-    Lhlo(Hello),
+pub enum Command<'a> {
+    /// What the client calls itself: printable ASCII without spaces.
+    Ehlo(&'a str),
+    /// Likewise.
+    Helo(&'a str),
+    /// EHLO of LMTP (RFC 2033 §4.1).
+    Lhlo(&'a str),
     Mail(MailFrom),
     Rcpt(RcptTo),
     Data,
@@ -32,10 +35,19 @@ pub enum Command {
     Help,
     StartTls,
     Auth {
-        mechanism: String,
-        /// In base64: it may be a password.
-        initial: Option<Secret>,
+        mechanism: &'a str,
+        initial: Option<Initial<'a>>,
     },
+}
+
+/// The initial response of AUTH in base64 (RFC 4954 §4). It may be a password: it is not shown, and who has the line wipes it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Initial<'a>(pub &'a str);
+
+impl fmt::Debug for Initial<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Initial(…)")
+    }
 }
 
 /// Why a line is not a command.
@@ -82,63 +94,86 @@ pub enum Paths {
     Lenient,
 }
 
-impl Command {
+impl<'a> Command<'a> {
     /// Reads a line without its CRLF.
-    pub fn parse(line: &[u8]) -> Result<Self, CommandError> {
+    pub fn parse(line: &'a [u8]) -> Result<Self, CommandError> {
         Self::parse_with(line, Paths::Strict)
     }
 
     /// Reads a line without its CRLF.
-    pub fn parse_with(line: &[u8], paths: Paths) -> Result<Self, CommandError> {
-        let text = text(line)?.trim_end_matches(' ');
-        let (verb, rest) = cut(text, b' ');
-        let rest = rest.unwrap_or_default();
-        let none = |command: Command| if rest.is_empty() { Ok(command) } else { Err(CommandError::Syntax) };
-        let name = &mut [0; 8]; // no verb is longer
-        let name = upper(verb, name);
-        match name {
-            b"MAIL" => return parameters::mail(rest, paths),
-            b"RCPT" => return parameters::rcpt(rest, paths),
-            b"VRFY" => return Ok(Command::Vrfy), // may have UTF-8 (RFC 6531 §3.7.4.2)
-            b"EXPN" => return Ok(Command::Expn),
-            _ if !rest.is_ascii() => return Err(CommandError::Characters),
-            _ => {}
+    pub fn parse_with(line: &'a [u8], paths: Paths) -> Result<Self, CommandError> {
+        let mut line = line;
+        while let [front @ .., b' '] = line {
+            line = front;
         }
-        match name {
-            b"EHLO" => hello(rest, true).map(Command::Hello),
-            b"HELO" => hello(rest, false).map(Command::Hello),
-            b"LHLO" => hello(rest, true).map(Command::Lhlo),
-            b"DATA" => none(Command::Data),
-            b"BDAT" => bdat(rest),
-            b"RSET" => none(Command::Rset),
-            b"NOOP" => Ok(Command::Noop),
-            b"QUIT" => none(Command::Quit),
-            b"HELP" => Ok(Command::Help),
-            b"STARTTLS" => none(Command::StartTls),
-            b"AUTH" => auth(rest),
-            b"GET" | b"POST" | b"HEAD" | b"PUT" | b"CONNECT" | b"OPTIONS" | b"DELETE" | b"TRACE" | b"PATCH" => {
-                Err(CommandError::Foreign)
-            }
-            _ => Err(CommandError::Unknown),
+        let length = line.iter().take(VERB_OCTETS + 1).take_while(|octet| **octet != b' ').count();
+        let (word, rest) = line.split_at_checked(length).unwrap_or((line, b""));
+        let rest = text(rest.get(1..).unwrap_or_default())?;
+        let none = |command: Command<'a>| if rest.is_empty() { Ok(command) } else { Err(CommandError::Syntax) };
+        match (length, verb(word)) {
+            (4, MAIL) => parameters::mail(rest, paths),
+            (4, RCPT) => parameters::rcpt(rest, paths),
+            (4, VRFY) => Ok(Command::Vrfy), // may have UTF-8 (RFC 6531 §3.7.4.2)
+            (4, EXPN) => Ok(Command::Expn),
+            _ if !rest.is_ascii() => Err(CommandError::Characters),
+            (4, EHLO) => hello(rest).map(Command::Ehlo),
+            (4, HELO) => hello(rest).map(Command::Helo),
+            (4, LHLO) => hello(rest).map(Command::Lhlo),
+            (4, DATA) => none(Command::Data),
+            (4, BDAT) => bdat(rest),
+            (4, RSET) => none(Command::Rset),
+            (4, NOOP) => Ok(Command::Noop),
+            (4, QUIT) => none(Command::Quit),
+            (4, HELP) => Ok(Command::Help),
+            (8, STARTTLS) => none(Command::StartTls),
+            (4, AUTH) => auth(rest),
+            _ => Err(unknown(line)),
         }
+    }
+}
+
+const VERB_OCTETS: usize = 8; // of the longest verb
+const EHLO: u64 = verb(b"EHLO");
+const HELO: u64 = verb(b"HELO");
+const LHLO: u64 = verb(b"LHLO");
+const MAIL: u64 = verb(b"MAIL");
+const RCPT: u64 = verb(b"RCPT");
+const DATA: u64 = verb(b"DATA");
+const BDAT: u64 = verb(b"BDAT");
+const RSET: u64 = verb(b"RSET");
+const NOOP: u64 = verb(b"NOOP");
+const QUIT: u64 = verb(b"QUIT");
+const VRFY: u64 = verb(b"VRFY");
+const EXPN: u64 = verb(b"EXPN");
+const HELP: u64 = verb(b"HELP");
+const STARTTLS: u64 = verb(b"STARTTLS");
+const AUTH: u64 = verb(b"AUTH");
+
+/// The last eight octets of a word as a number, in upper case: without its sixth bit no other octet equals a letter.
+#[allow(clippy::as_conversions)] // an octet; `From` is not const
+const fn verb(word: &[u8]) -> u64 {
+    let (mut number, mut rest) = (0, word);
+    while let [octet, behind @ ..] = rest {
+        (number, rest) = (number << 8 | (*octet & !0x20) as u64, behind);
+    }
+    number
+}
+
+/// What a line is that has no verb of SMTP.
+fn unknown(line: &[u8]) -> CommandError {
+    const FOREIGN: [&str; 9] = ["GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "DELETE", "TRACE", "PATCH"];
+    match text(line) {
+        Err(error) => error,
+        Ok(line) if FOREIGN.iter().any(|verb| cut(line, b' ').0.eq_ignore_ascii_case(verb)) => CommandError::Foreign,
+        Ok(_) => CommandError::Unknown,
     }
 }
 
 /// What is in front of an ASCII octet, and what is behind it if it is there.
 pub(crate) fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
-    let found = text.bytes().position(|octet| octet == at);
+    let found = text.as_bytes().iter().position(|octet| *octet == at);
     let pieces = found.and_then(|found| Some((text.get(..found)?, text.get(found + 1..))));
     pieces.unwrap_or((text, None))
-}
-
-/// A word in upper case; nothing if it is longer than all that are known.
-pub(crate) fn upper<'a>(word: &str, buffer: &'a mut [u8]) -> &'a [u8] {
-    let Some(upper) = buffer.get_mut(..word.len()) else {
-        return &[];
-    };
-    upper.copy_from_slice(word.as_bytes());
-    upper.make_ascii_uppercase();
-    upper
 }
 
 /// UTF-8 without control characters.
@@ -152,20 +187,21 @@ fn text(line: &[u8]) -> Result<&str, CommandError> {
 /// Whether there are but printable octets of ASCII: 16 at a time, without a branch, the last ones twice. This stands in front
 /// of every command.
 fn is_plain(line: &[u8]) -> bool {
-    let look = |seen: bool, octet: &u8| seen | octet.is_ascii_control() | !octet.is_ascii();
+    let look = |seen: u8, octet: &u8| seen | u8::from(!(b' '..=b'~').contains(octet));
     let (blocks, rest) = line.as_chunks::<16>();
     let rest = line.last_chunk::<16>().map_or(rest, |last| last);
-    !blocks.iter().fold(rest.iter().fold(false, look), |seen, block| seen | block.iter().fold(false, look))
+    blocks.iter().fold(rest.iter().fold(0, look), |seen, block| block.iter().fold(seen, look)) == 0
 }
 
 /// `EHLO SP ( Domain / address-literal )`. Real clients send odd names; what can not be mistaken for syntax is taken.
-fn hello(name: &str, extended: bool) -> Result<Hello, CommandError> {
-    let ok = !name.is_empty() && name.len() <= 255 && name.bytes().all(|octet| octet.is_ascii_graphic());
-    if ok { Ok(Hello { name: name.to_owned(), extended }) } else { Err(CommandError::Syntax) }
+fn hello(name: &str) -> Result<&str, CommandError> {
+    // no controls are left: only a space is not graphic
+    let ok = !name.is_empty() && name.len() <= 255 && !name.contains(' ');
+    if ok { Ok(name) } else { Err(CommandError::Syntax) }
 }
 
 /// `BDAT SP chunk-size [ SP "LAST" ]`
-fn bdat(rest: &str) -> Result<Command, CommandError> {
+fn bdat(rest: &str) -> Result<Command<'static>, CommandError> {
     let (size, last) = cut(rest, b' ');
     let last = match last {
         None => false,
@@ -177,15 +213,19 @@ fn bdat(rest: &str) -> Result<Command, CommandError> {
 
 /// `1*20DIGIT` (RFC 1870 §6); what does not fit is the largest.
 pub(crate) fn number(text: &str) -> Option<u64> {
-    let digits = (1..=20).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
-    if digits { Some(text.parse().unwrap_or(u64::MAX)) } else { None }
+    let mut number = 0u64;
+    for octet in text.bytes() {
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.saturating_mul(10).saturating_add(digit.into());
+    }
+    (1..=20).contains(&text.len()).then_some(number)
 }
 
-fn auth(rest: &str) -> Result<Command, CommandError> {
+fn auth(rest: &str) -> Result<Command<'_>, CommandError> {
     let (mechanism, initial) = cut(rest, b' ');
     let ok = !mechanism.is_empty() && mechanism.len() <= 20 && !initial.is_some_and(|initial| initial.contains(' '));
-    if !ok {
-        return Err(CommandError::Syntax);
-    }
-    Ok(Command::Auth { mechanism: mechanism.to_ascii_uppercase(), initial: initial.map(Secret::from) })
+    if ok { Ok(Command::Auth { mechanism, initial: initial.map(Initial) }) } else { Err(CommandError::Syntax) }
 }

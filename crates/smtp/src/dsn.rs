@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::command::upper;
+use crate::command::cut;
 use crate::report::Returned;
 
 impl Returned {
@@ -38,11 +38,14 @@ impl Notify {
         if text.eq_ignore_ascii_case("NEVER") {
             return Some(notify);
         }
-        for word in text.split(',') {
-            let flag = match upper(word, &mut [0; 7]) {
-                b"SUCCESS" => &mut notify.success,
-                b"FAILURE" => &mut notify.failure,
-                b"DELAY" => &mut notify.delay,
+        let mut words = Some(text);
+        while let Some((word, behind)) = words.map(|words| cut(words, b',')) {
+            words = behind;
+            let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+            let flag = match word.len() {
+                7 if is("SUCCESS") => &mut notify.success,
+                7 if is("FAILURE") => &mut notify.failure,
+                5 if is("DELAY") => &mut notify.delay,
                 _ => return None,
             };
             if std::mem::replace(flag, true) {
@@ -76,8 +79,12 @@ impl EnvelopeId {
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let id = from_xtext(text, String::with_capacity(text.len())).filter(|_| text.len() <= ENVID_OCTETS)?;
-        is_printable(&id).then(|| EnvelopeId(id.into()))
+        let short = !text.is_empty() && text.len() <= ENVID_OCTETS;
+        if text.bytes().all(is_xchar) {
+            return short.then(|| EnvelopeId(text.into())); // as it stands, as nearly all are
+        }
+        let id = from_xtext(text, String::with_capacity(text.len())).filter(|id| short && is_printable(id))?;
+        Some(EnvelopeId(id.into()))
     }
 
     /// Not encoded.
@@ -112,7 +119,7 @@ impl OriginalRecipient {
     fn of(text: String, kind: usize) -> Option<Self> {
         let recipient = OriginalRecipient { text: text.into(), kind };
         let (kind, address) = (recipient.kind(), recipient.address());
-        let atom = !kind.is_empty() && kind.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+        let atom = is_atom(kind);
         let (sayable, length) = if is_utf8(kind) {
             let sayable = !address.is_empty() && !address.chars().any(char::is_control);
             (sayable, address.chars().map(unitext_length).sum::<usize>())
@@ -123,12 +130,16 @@ impl OriginalRecipient {
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let kind = text.bytes().position(|octet| octet == b';').filter(|_| text.len() <= ORCPT_OCTETS)?;
-        let (head, address) = text.split_at_checked(kind + 1)?;
+        let (kind, address) = cut(text, b';');
+        let address = address.filter(|_| text.len() <= ORCPT_OCTETS)?;
+        let utf8 = is_utf8(kind);
+        if !utf8 && !address.is_empty() && address.bytes().all(is_xchar) {
+            let kind = is_atom(kind).then_some(kind.len())?;
+            return Some(OriginalRecipient { text: text.into(), kind }); // as it stands, as nearly all do
+        }
         let mut decoded = String::with_capacity(text.len());
-        decoded.push_str(head);
-        let utf8 = is_utf8(text.get(..kind)?);
-        Self::of(if utf8 { from_unitext(address, decoded)? } else { from_xtext(address, decoded)? }, kind)
+        decoded.extend([kind, ";"]);
+        Self::of(if utf8 { from_unitext(address, decoded)? } else { from_xtext(address, decoded)? }, kind.len())
     }
 
     /// `rfc822`, as it was written.
@@ -147,6 +158,10 @@ impl fmt::Display for OriginalRecipient {
         write!(f, "{};", self.kind())?;
         if is_utf8(self.kind()) { unitext(self.address(), f) } else { xtext(self.address(), f) }
     }
+}
+
+fn is_atom(kind: &str) -> bool {
+    !kind.is_empty() && kind.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
 }
 
 pub(crate) fn is_utf8(kind: &str) -> bool {

@@ -12,7 +12,7 @@ pub mod report;
 pub mod server;
 mod status;
 
-pub use command::{Command, CommandError, Paths};
+pub use command::{Command, CommandError, Initial, Paths};
 pub use dsn::{EnvelopeId, Notify, OriginalRecipient};
 pub use envelope::{Body, Hello, MailFrom, RcptTo};
 pub use reply::Reply;

@@ -2,49 +2,53 @@
 
 use gatepost_syntax::{ForwardPath, MailboxError, ReversePath};
 
-use crate::command::{Command, CommandError, Paths, cut, number, upper};
+use crate::command::{Command, CommandError, Paths, cut, number};
 use crate::dsn::{EnvelopeId, Notify, OriginalRecipient};
 use crate::envelope::{Body, MailFrom, RcptTo};
 use crate::report::Returned;
 
 /// `FROM:` Reverse-path [SP Mail-parameters]
-pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command, CommandError> {
-    let (path, parameters, utf8) = path_and_parameters(rest, "FROM:", paths, ReversePath::split)?;
+pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command<'static>, CommandError> {
+    let (path, written, mut rest) = split_path(rest, "FROM:", paths, ReversePath::split)?;
     let mut mail = MailFrom::new(path);
     let (mut body, mut auth) = (None, None);
-    for (name, value) in parameters {
-        match (upper(name, &mut [0; 10]), value) {
-            (b"SIZE", Some(value)) => once(&mut mail.size, number(value))?,
-            (b"BODY", Some(value)) => once(&mut body, parse_body(value))?,
-            (b"RET", Some(value)) => once(&mut mail.ret, Returned::parse(value))?,
-            (b"ENVID", Some(value)) => once(&mut mail.envelope_id, EnvelopeId::parse(value))?,
+    while let Some((name, value)) = parameter(&mut rest) {
+        let is = |keyword: &str| name.eq_ignore_ascii_case(keyword);
+        match (name.len(), value) {
+            (4, Some(value)) if is("SIZE") => once(&mut mail.size, number(value))?,
+            (4, Some(value)) if is("BODY") => once(&mut body, parse_body(value))?,
+            (3, Some(value)) if is("RET") => once(&mut mail.ret, Returned::parse(value))?,
+            (5, Some(value)) if is("ENVID") => once(&mut mail.envelope_id, EnvelopeId::parse(value))?,
             // RFC 4954 §5: anybody may send it; nothing is concluded from it
-            (b"AUTH", Some(_)) => once(&mut auth, Some(()))?,
-            (b"SMTPUTF8", None) => flag(&mut mail.utf8)?,
-            (b"REQUIRETLS", None) => flag(&mut mail.require_tls)?,
-            (b"SIZE" | b"BODY" | b"RET" | b"ENVID" | b"AUTH" | b"SMTPUTF8" | b"REQUIRETLS", _) => {
-                return Err(CommandError::Syntax);
-            }
-            _ => return Err(CommandError::Parameter),
+            (4, Some(_)) if is("AUTH") => once(&mut auth, Some(()))?,
+            (8, None) if is("SMTPUTF8") => flag(&mut mail.utf8)?,
+            (10, None) if is("REQUIRETLS") => flag(&mut mail.require_tls)?,
+            _ => return Err(not_taken(&["SIZE", "BODY", "RET", "ENVID", "AUTH", "SMTPUTF8", "REQUIRETLS"], name)),
         }
     }
     mail.body = body.unwrap_or_default();
-    if !utf8 || mail.utf8 { Ok(Command::Mail(mail)) } else { Err(CommandError::Utf8) }
+    if mail.utf8 || written.is_ascii() { Ok(Command::Mail(mail)) } else { Err(CommandError::Utf8) }
 }
 
 /// `TO:` Forward-path [SP Rcpt-parameters]
-pub(crate) fn rcpt(rest: &str, paths: Paths) -> Result<Command, CommandError> {
-    let (path, parameters, _) = path_and_parameters(rest, "TO:", paths, ForwardPath::split)?;
+pub(crate) fn rcpt(rest: &str, paths: Paths) -> Result<Command<'static>, CommandError> {
+    let (path, _, mut rest) = split_path(rest, "TO:", paths, ForwardPath::split)?;
     let mut recipient = RcptTo::new(path);
-    for (name, value) in parameters {
-        match (upper(name, &mut [0; 10]), value) {
-            (b"NOTIFY", Some(value)) => once(&mut recipient.notify, Notify::parse(value))?,
-            (b"ORCPT", Some(value)) => once(&mut recipient.original, OriginalRecipient::parse(value))?,
-            (b"NOTIFY" | b"ORCPT", None) => return Err(CommandError::Syntax),
-            _ => return Err(CommandError::Parameter),
+    while let Some((name, value)) = parameter(&mut rest) {
+        let is = |keyword: &str| name.eq_ignore_ascii_case(keyword);
+        match (name.len(), value) {
+            (6, Some(value)) if is("NOTIFY") => once(&mut recipient.notify, Notify::parse(value))?,
+            (5, Some(value)) if is("ORCPT") => once(&mut recipient.original, OriginalRecipient::parse(value))?,
+            _ => return Err(not_taken(&["NOTIFY", "ORCPT"], name)),
         }
     }
     Ok(Command::Rcpt(recipient))
+}
+
+/// A parameter of no use here: a known one with a value or without one, where it should be otherwise, or one that is not known.
+fn not_taken(known: &[&str], name: &str) -> CommandError {
+    let is_known = known.iter().any(|known| name.eq_ignore_ascii_case(known));
+    if is_known { CommandError::Syntax } else { CommandError::Parameter }
 }
 
 fn once<T>(place: &mut Option<T>, value: Option<T>) -> Result<(), CommandError> {
@@ -61,38 +65,44 @@ fn parse_body(value: &str) -> Option<Body> {
     bodies.into_iter().find(|(word, _)| value.eq_ignore_ascii_case(word)).map(|(_, body)| body)
 }
 
-type Parameter<'a> = (&'a str, Option<&'a str>);
-
-/// What follows MAIL or RCPT: the path, each `esmtp-keyword ["=" esmtp-value]` behind a space, and whether the path was
-/// written with UTF-8.
-fn path_and_parameters<'a, P>(
+/// What follows MAIL or RCPT: the path, as what it was written, and the parameters, behind spaces.
+fn split_path<'a, P>(
     rest: &'a str,
     keyword: &str,
     paths: Paths,
     split: impl Fn(&str) -> Result<(P, usize), MailboxError>,
-) -> Result<(P, impl Iterator<Item = Parameter<'a>>, bool), CommandError> {
+) -> Result<(P, &'a str, &'a str), CommandError> {
     let (head, rest) = rest.split_at_checked(keyword.len()).ok_or(CommandError::Syntax)?;
     if !head.eq_ignore_ascii_case(keyword) {
         return Err(CommandError::Syntax);
     }
-    let rest = if paths == Paths::Lenient { rest.trim_start_matches(' ') } else { rest };
-    let (path, length) = if paths == Paths::Lenient && !rest.is_empty() && !rest.starts_with('<') {
-        let (bare, _) = cut(rest, b' ');
-        split(&format!("<{bare}>")).map(|(path, _)| (path, bare.len()))
-    } else {
-        split(rest)
+    let (path, length, rest) = match paths {
+        Paths::Strict => split(rest).map(|(path, length)| (path, length, rest)),
+        Paths::Lenient => split_lenient(rest.trim_start_matches(' '), split),
     }
     .map_err(CommandError::Path)?;
     let (written, rest) = rest.split_at_checked(length).unwrap_or((rest, ""));
-    if !rest.is_empty() && !rest.starts_with(' ') {
-        return Err(CommandError::Syntax);
+    if rest.is_empty() || rest.starts_with(' ') { Ok((path, written, rest)) } else { Err(CommandError::Syntax) }
+}
+
+/// A path that may stand without its brackets.
+fn split_lenient<P>(
+    rest: &str,
+    split: impl Fn(&str) -> Result<(P, usize), MailboxError>,
+) -> Result<(P, usize, &str), MailboxError> {
+    if rest.is_empty() || rest.starts_with('<') {
+        return split(rest).map(|(path, length)| (path, length, rest));
     }
-    let mut left = Some(rest);
-    let words = std::iter::from_fn(move || {
-        let (word, behind) = cut(left?, b' ');
-        left = behind;
-        Some(word)
-    });
-    let parameters = words.filter(|word| !word.is_empty()).map(|word| cut(word, b'='));
-    Ok((path, parameters, !written.is_ascii()))
+    let (bare, _) = cut(rest, b' ');
+    split(&format!("<{bare}>")).map(|(path, _)| (path, bare.len(), rest))
+}
+
+/// Takes `esmtp-keyword ["=" esmtp-value]` off the front, and the spaces before it.
+fn parameter<'a>(rest: &mut &'a str) -> Option<(&'a str, Option<&'a str>)> {
+    let front = rest.trim_ascii_start(); // a line has no other white space than spaces
+    let length = front.bytes().take_while(|octet| !matches!(octet, b'=' | b' ')).count();
+    let (name, behind) = front.split_at_checked(length).filter(|_| !front.is_empty())?;
+    let value = behind.strip_prefix('=').map(|behind| cut(behind, b' '));
+    *rest = value.map_or(behind, |(_, behind)| behind.unwrap_or_default());
+    Some((name, value.map(|(value, _)| value)))
 }

@@ -18,6 +18,48 @@ fn no_value_holds_a_line_end() {
     }
 }
 
+/// RFC 5321 §2.4: the case of a verb does not matter; nothing that only looks like one to a careless eye is one.
+#[test]
+fn verbs_are_words_of_their_length() {
+    let lines = [
+        ("ehlo c.example", Ok(Command::Ehlo("c.example"))),
+        ("Helo c.example  ", Ok(Command::Helo("c.example"))),
+        ("sTaRtTlS", Ok(Command::StartTls)),
+        ("quit", Ok(Command::Quit)),
+        ("NOOP what ever", Ok(Command::Noop)),
+        ("BDAT 18446744073709551616 last", Ok(Command::Bdat { octets: u64::MAX, last: true })),
+        ("BDAT 123456789012345678901", Err(CommandError::Chunk)),
+        ("BDAT 1x", Err(CommandError::Chunk)),
+        ("EHLO", Err(CommandError::Syntax)),
+        ("EHLO a b", Err(CommandError::Syntax)),
+        ("DATA x", Err(CommandError::Syntax)),
+        ("DATAx", Err(CommandError::Unknown)),
+        ("XSTARTTLS", Err(CommandError::Unknown)),
+        ("DAT", Err(CommandError::Unknown)),
+        (" DATA", Err(CommandError::Unknown)),
+        ("", Err(CommandError::Unknown)),
+        ("options / RTSP", Err(CommandError::Foreign)),
+        ("\0DATA", Err(CommandError::Characters)),
+        ("\u{1}\0\0\0DATA", Err(CommandError::Characters)),
+        ("D\u{1}TA", Err(CommandError::Characters)),
+        ("EHLO \u{e9}", Err(CommandError::Characters)),
+        ("VRFY \u{e9}", Ok(Command::Vrfy)),
+        ("VRFY \u{85}", Err(CommandError::Characters)),
+        ("MAIL FROM:<a@c.example>\tSIZE=1", Err(CommandError::Characters)),
+        ("MAIL FROM:<a@c.example> SIZE", Err(CommandError::Syntax)),
+        ("MAIL FROM:<a@c.example> =1", Err(CommandError::Parameter)),
+        ("MAIL FROM:<a@c.example> SIZE=1  size=1", Err(CommandError::Duplicate)),
+        ("MAIL FROM:<a@c.example>SIZE=1", Err(CommandError::Syntax)),
+        ("RCPT TO:<a@c.example> SIZE=1", Err(CommandError::Parameter)),
+        ("RCPT TO:<a@c.example> NOTIFY=SUCCESS,", Err(CommandError::Syntax)),
+    ];
+    for (line, wanted) in lines {
+        assert_eq!(Command::parse(line.as_bytes()), wanted, "{line:?}");
+    }
+    let log_in = Command::parse(b"AUTH plain AGEAcGFzcw==").unwrap();
+    assert_eq!(format!("{log_in:?}"), "Auth { mechanism: \"plain\", initial: Some(Initial(\u{2026})) }");
+}
+
 /// RFC 6533 §3: three forms of an address of the type `utf-8` are read, and nothing that is none.
 #[test]
 fn original_recipients_may_be_utf8() {

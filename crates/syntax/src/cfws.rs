@@ -110,11 +110,36 @@ pub fn dot_atom(text: &str) -> Result<(&str, &str), CfwsError> {
     }
 }
 
+/// How many octets at the front are a dot-atom of ASCII; none if something is odd about it.
+pub(crate) fn ascii_dot_atom(octets: &[u8]) -> usize {
+    let (mut length, mut before) = (0, b'.');
+    for octet in octets {
+        match ATEXT.get(usize::from(*octet)) {
+            Some(true) => {}
+            _ if *octet == b'.' && before != b'.' => {}
+            _ => break,
+        }
+        (length, before) = (length + 1, *octet);
+    }
+    if before == b'.' { 0 } else { length }
+}
+
+/// Which octets are `atext` by themselves.
+#[allow(clippy::as_conversions, clippy::indexing_slicing)] // an octet, when it is compiled
+const ATEXT: [bool; 256] = {
+    let (mut table, mut octet) = ([false; 256], 0u8);
+    while octet < 0x80 {
+        table[octet as usize] = is_atext(octet as char);
+        octet += 1;
+    }
+    table
+};
+
 /// `atext` of RFC 5322 §3.2.3, and UTF-8 beyond ASCII (RFC 6532 §3.2).
-pub fn is_atext(c: char) -> bool {
+pub const fn is_atext(c: char) -> bool {
     c.is_ascii_alphanumeric()
         || matches!(c, '!' | '#'..='\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^'..='`' | '{'..='~')
-        || (!c.is_ascii() && !c.is_control())
+        || !matches!(c, '\0'..='\x7f' | '\u{80}'..='\u{9f}') // those are the controls beyond ASCII
 }
 
 /// Reads a MIME token (RFC 2045 §5.1): `1*<any CHAR except SPACE, CTLs, or tspecials>`.

@@ -89,6 +89,12 @@ impl Domain {
         check(&ascii).map(|()| Domain(ascii.as_ref().into()))
     }
 
+    /// Takes a domain off the front of a text, if it stands there as it is held; and what is behind it.
+    pub(crate) fn split(text: &str) -> Option<(Domain, &str)> {
+        let (domain, rest) = text.split_at_checked(front(text.as_bytes()))?;
+        (!domain.is_empty()).then(|| (Domain(domain.into()), rest))
+    }
+
     /// The domain as text, `mail.example.org`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -143,17 +149,37 @@ impl Domain {
 
 /// Whether a text is a domain as it stands, as nearly every one is: this stands in front of every look-up.
 fn is_domain(text: &str) -> bool {
-    let (mut length, mut ends) = (0, false); // of the label so far, and whether it may end here
-    for octet in text.bytes() {
-        match octet {
-            b'a'..=b'z' | b'0'..=b'9' | b'_' => (length, ends) = (length + 1, true),
-            b'-' if length > 0 => (length, ends) = (length + 1, false),
-            b'.' if ends && length <= LABEL_OCTETS => (length, ends) = (0, false),
-            _ => return false,
+    !text.is_empty() && front(text.as_bytes()) == text.len()
+}
+
+/// How many octets at the front are a domain as it stands; none if something is odd about it.
+fn front(octets: &[u8]) -> usize {
+    let mut end = 0;
+    loop {
+        let label = octets.get(end..).unwrap_or_default();
+        let length = label.iter().take_while(|octet| HOST.get(usize::from(**octet)) == Some(&true)).count();
+        let edges = (label.first(), label.get(length.wrapping_sub(1)));
+        if !(1..=LABEL_OCTETS).contains(&length) || matches!(edges, (Some(b'-'), _) | (_, Some(b'-'))) {
+            return 0;
+        }
+        end += length;
+        match octets.get(end) {
+            Some(b'.') => end += 1,
+            _ => return if end <= DOMAIN_OCTETS { end } else { 0 },
         }
     }
-    ends && length <= LABEL_OCTETS && text.len() <= DOMAIN_OCTETS
 }
+
+/// What labels are made of, in lower case.
+#[allow(clippy::as_conversions, clippy::indexing_slicing)] // an octet, when it is compiled
+const HOST: [bool; 256] = {
+    let (mut table, mut octet) = ([false; 256], 0u8);
+    while octet < 0x80 {
+        table[octet as usize] = matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        octet += 1;
+    }
+    table
+};
 
 /// What is wrong with a text, if anything is.
 fn check(text: &str) -> Result<(), DomainError> {

@@ -77,6 +77,9 @@ impl Mailbox {
     /// assert!(Mailbox::parse("ann@bank.example@evil.example").is_err());
     /// ```
     pub fn parse(text: &str) -> Result<Self, MailboxError> {
+        if let Some((mailbox, "")) = Self::split(text) {
+            return Ok(mailbox);
+        }
         if text.len() > 4 * MAILBOX_OCTETS {
             return Err(MailboxError::Long);
         }
@@ -85,6 +88,16 @@ impl Mailbox {
             return Err(MailboxError::At { at: text.len() - rest.len() });
         };
         Self::from_parts(local, parse_host(host)?)
+    }
+
+    /// Takes a mailbox off the front of a text, if it is an ordinary one: a dot-string of ASCII and a domain in lower case; and
+    /// what is behind it. Each octet is looked at once: this stands in front of every transaction.
+    pub(crate) fn split(text: &str) -> Option<(Self, &str)> {
+        let (local, rest) = text.split_at_checked(cfws::ascii_dot_atom(text.as_bytes()))?;
+        let host = rest.strip_prefix('@').filter(|_| (1..=LOCAL_OCTETS).contains(&local.len()))?;
+        let (domain, rest) = Domain::split(host)?;
+        let fits = local.len() + 1 + domain.as_str().len() <= MAILBOX_OCTETS; // nothing has to be quoted
+        fits.then(|| (Mailbox { local: local.into(), host: Host::Domain(domain) }, rest))
     }
 
     /// A mailbox from the content of its local part and a domain.

@@ -37,6 +37,9 @@ impl ReversePath {
     /// assert_eq!((path.to_string().as_str(), length), (r#"<"a>b"@c.example>"#, 17));
     /// ```
     pub fn split(text: &str) -> Result<(Self, usize), MailboxError> {
+        if let Some((mailbox, length)) = ordinary(text) {
+            return Ok((ReversePath::Mailbox(mailbox), length));
+        }
         let inner = inner(text)?;
         let path = match inner {
             "" => ReversePath::Null,
@@ -63,6 +66,9 @@ impl ForwardPath {
 
     /// Reads a path off the front of a text: what it is, and how many octets it takes.
     pub fn split(text: &str) -> Result<(Self, usize), MailboxError> {
+        if let Some((mailbox, length)) = ordinary(text) {
+            return Ok((ForwardPath::Mailbox(mailbox), length));
+        }
         let inner = inner(text)?;
         let path = match inner.eq_ignore_ascii_case("postmaster") {
             true => ForwardPath::Postmaster,
@@ -97,6 +103,12 @@ const BRACKETS: usize = "<>".len();
 
 fn whole<P>(text: &str, (path, length): (P, usize)) -> Result<P, MailboxError> {
     if length == text.len() { Ok(path) } else { Err(MailboxError::Brackets) }
+}
+
+/// A path as nearly all are, in one pass, and how many octets it takes.
+fn ordinary(text: &str) -> Option<(Mailbox, usize)> {
+    let (mailbox, rest) = Mailbox::split(text.strip_prefix('<')?)?;
+    rest.starts_with('>').then(|| (mailbox, text.len() - rest.len() + 1))
 }
 
 /// What stands in the angle brackets at the front of a text; a `>` within a quoted local part does not end it.

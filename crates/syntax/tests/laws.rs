@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)] // a test may
 
 use gatepost_syntax::{
-    Domain, Fed, HeaderBlock, HeaderError, HeaderLimits, Mailbox, Splitter, TagList, author, escape,
+    Domain, Fed, ForwardPath, HeaderBlock, HeaderError, HeaderLimits, Mailbox, ReversePath, Splitter, TagList, author,
+    escape,
 };
 use proptest::prelude::*;
 
@@ -120,5 +121,17 @@ proptest! {
         if let Ok(domain) = Domain::parse(&text) {
             prop_assert_eq!(Domain::parse(domain.as_str()).unwrap(), domain);
         }
+    }
+
+    /// Ordinary mailboxes have a way of their own; a domain in upper case takes the other one.
+    #[test]
+    fn both_ways_to_a_mailbox_say_the_same(local in "[a.~\"@\\ -]{0,4}|[a.]{60,70}", domain in "[a0._-]{0,6}|[a.]{55,250}", tail in "[ .>@a]{0,2}") {
+        let texts = ["x", "X"].map(|first| format!("{local}@{first}{domain}"));
+        let [one, other] = texts.each_ref().map(|text| Mailbox::parse(text));
+        prop_assert_eq!(one, other);
+        let [one, other] = texts.each_ref().map(|text| ForwardPath::split(&format!("<{text}>{tail}")));
+        prop_assert_eq!(one, other);
+        let [one, other] = texts.each_ref().map(|text| ReversePath::split(&format!("<{text}{tail}")));
+        prop_assert_eq!(one, other);
     }
 }

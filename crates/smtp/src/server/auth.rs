@@ -1,9 +1,10 @@
 //! AUTH (RFC 4954): the exchange within the session.
 
-use gatepost_sasl::{Answer, Name, Rejection, Secret, ServerExchange, Turn};
+use gatepost_sasl::{Answer, Name, Rejection, ServerExchange, Turn};
 use gatepost_wire::Line;
 
 use super::{Event, Profile, Server, State};
+use crate::command::Initial;
 use crate::envelope::Hello;
 use crate::reply::{self, Reply};
 
@@ -18,13 +19,13 @@ impl Server {
     }
 
     /// RFC 4954 §4.
-    pub(super) fn auth(&mut self, name: &str, initial: Option<&Secret>) {
+    pub(super) fn auth(&mut self, name: &str, initial: Option<Initial<'_>>) {
         if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
             return self.fail(&reply::NO_AUTH_NOW);
         }
         let nonce = format!("{}{}", self.nonce, self.auth_failures); // another one for each exchange
         let offered = !self.mechanisms().is_empty();
-        let initial = initial.map(Secret::expose);
+        let initial = initial.map(|Initial(text)| text.as_bytes());
         let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
         let Some((exchange, turn)) = begun.filter(|_| offered) else {
             return self.fail(&reply::NO_MECHANISM);

@@ -22,18 +22,17 @@ impl Server {
         if !self.config.extensions.smtp_utf8 && !line.is_ascii() {
             return self.fail(&Reply::from(&CommandError::Characters)); // RFC 6531 §3.1: it was not offered
         }
-        let command = Command::parse_with(&line, self.config.paths);
-        if let Ok(Command::Auth { .. }) = command {
-            Secret::wipe(&mut line);
-        }
-        match command {
+        match Command::parse_with(&line, self.config.paths) {
             Ok(command) => self.command(command),
             Err(error @ (CommandError::Foreign | CommandError::Chunk)) => self.close(&Reply::from(&error)),
             Err(error) => self.fail(&Reply::from(&error)),
         }
+        if line.first_chunk().is_some_and(|verb: &[u8; 4]| verb.eq_ignore_ascii_case(b"AUTH")) {
+            Secret::wipe(&mut line); // also where it was refused
+        }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: Command<'_>) {
         if !matches!(command, Command::Bdat { octets: 1024.., .. }) {
             self.commands += 1;
         }
@@ -51,11 +50,12 @@ impl Server {
         }
     }
 
-    fn execute(&mut self, command: Command) {
+    fn execute(&mut self, command: Command<'_>) {
         match command {
-            Command::Hello(hello) if self.config.profile != Profile::Lmtp => self.greet(hello),
-            Command::Lhlo(hello) if self.config.profile == Profile::Lmtp => self.greet(hello),
-            Command::Hello(_) | Command::Lhlo(_) => self.fail(&reply::WRONG_HELLO), // RFC 2033 §4.1
+            Command::Ehlo(name) if self.config.profile != Profile::Lmtp => self.greet(name, true),
+            Command::Helo(name) if self.config.profile != Profile::Lmtp => self.greet(name, false),
+            Command::Lhlo(name) if self.config.profile == Profile::Lmtp => self.greet(name, true),
+            Command::Ehlo(_) | Command::Helo(_) | Command::Lhlo(_) => self.fail(&reply::WRONG_HELLO), // RFC 2033 §4.1
             Command::Noop => self.say(&reply::OK),
             Command::Rset => self.reset(),
             Command::Quit => self.close(&reply::BYE),
@@ -63,7 +63,7 @@ impl Server {
             Command::Expn => self.fail(&reply::NOT_HERE),
             Command::Help => self.say(&reply::HELP),
             Command::StartTls => self.start_tls(),
-            Command::Auth { mechanism, initial } => self.auth(&mechanism, initial.as_ref()),
+            Command::Auth { mechanism, initial } => self.auth(mechanism, initial),
             Command::Mail(mail) => self.mail(mail),
             Command::Rcpt(recipient) => self.recipient(recipient),
             Command::Data => self.data(),
@@ -72,10 +72,11 @@ impl Server {
     }
 
     /// On submission nothing else is done before AUTH (RFC 4954 §6), which waits for TLS (RFC 3207 §4).
-    pub(super) fn login_first(&self, command: &Command) -> Option<Reply> {
+    pub(super) fn login_first(&self, command: &Command<'_>) -> Option<Reply> {
         let free = matches!(
             command,
-            Command::Hello(_)
+            Command::Ehlo(_)
+                | Command::Helo(_)
                 | Command::Noop
                 | Command::Rset
                 | Command::Quit
@@ -99,27 +100,22 @@ impl Server {
     }
 
     /// EHLO, HELO and LHLO; a transaction is forgotten (RFC 5321 §4.1.4).
-    fn greet(&mut self, hello: Hello) {
+    fn greet(&mut self, name: &str, extended: bool) {
         if self.speaks_early() {
             return self.close(&reply::TOO_EARLY);
         }
         if let State::Transaction(_) = self.state {
             self.pending = Some(Event::Reset);
         }
-        let mut lines = vec![self.config.hostname.to_string()];
-        if hello.extended {
-            self.extensions(&mut lines);
+        match extended {
+            true => self.say_extensions(),
+            false => self.say(&Reply::new(250, None, self.config.hostname.as_str())),
         }
-        let last = lines.len() - 1;
-        for (index, line) in lines.iter().enumerate() {
-            let separator = if index == last { ' ' } else { '-' };
-            self.output.extend_from_slice(format!("250{separator}{line}\r\n").as_bytes());
-        }
-        self.state = State::Ready(Some(hello));
+        self.state = State::Ready(Some(Hello { name: name.to_owned(), extended }));
     }
 
     /// What can be had now: it differs with TLS.
-    fn extensions(&self, lines: &mut Vec<String>) {
+    fn say_extensions(&mut self) {
         let (offered, tls) = (&self.config.extensions, self.tls.is_some());
         let mechanisms = self.mechanisms();
         let keywords = [
@@ -133,12 +129,20 @@ impl Server {
             (offered.require_tls && tls, "REQUIRETLS"), // RFC 8689 §2
             (self.config.starttls && !tls, "STARTTLS"), // RFC 3207 §4.2
         ];
-        lines.extend(keywords.iter().filter(|(offered, _)| *offered).map(|(_, keyword)| (*keyword).to_owned()));
-        lines.push(format!("SIZE {}", self.config.limits.message));
-        lines.push(format!("LIMITS RCPTMAX={}", self.config.limits.recipients.min(999_999))); // RFC 9422: six digits
-        if !mechanisms.is_empty() {
-            lines.push(format!("AUTH {}", Name::list(&mechanisms)));
+        let host = self.config.hostname.as_str();
+        let words = [host].into_iter().chain(keywords.iter().filter(|(offered, _)| *offered).map(|(_, word)| *word));
+        for word in words {
+            self.output.extend_from_slice(b"250-");
+            self.output.extend_from_slice(word.as_bytes());
+            self.output.extend_from_slice(b"\r\n");
         }
+        if !mechanisms.is_empty() {
+            self.output.extend_from_slice(format!("250-AUTH {}\r\n", Name::list(&mechanisms)).as_bytes());
+        }
+        let limits = &self.config.limits;
+        let recipients = limits.recipients.min(999_999); // RFC 9422 §3: six digits
+        let last = format!("250-LIMITS RCPTMAX={recipients}\r\n250 SIZE {}\r\n", limits.message);
+        self.output.extend_from_slice(last.as_bytes());
     }
 
     /// RFC 3207 §4: nothing may be left in the buffer, so that no plaintext is read as if it had come through TLS.
@@ -163,7 +167,7 @@ impl Server {
 }
 
 /// Brings no message forward.
-fn is_idle(command: &Command) -> bool {
+fn is_idle(command: &Command<'_>) -> bool {
     !matches!(
         command,
         Command::Mail(_)
