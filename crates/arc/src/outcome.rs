@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gatepost_dkim::{Algorithm, Tried, Verdict};
-use gatepost_results::{Explain, Outline, Phrase, ResInfo};
+use gatepost_results::{Explain, Key, Outline, Phrase, ResInfo};
 use gatepost_syntax::Domain;
 use thiserror::Error;
 
@@ -202,10 +202,10 @@ impl Outcome {
             info = info.reason(fail.to_string());
         }
         if let Some(oldest) = self.oldest_pass {
-            info = info.property("header", "oldest-pass", oldest.to_string());
+            info = info.with(Key::HeaderOldestPass, oldest.to_string());
         }
         match client {
-            Some(client) if self.status != Status::None => info.property("smtp", "remote-ip", client.to_string()),
+            Some(client) if self.status != Status::None => info.with(Key::SmtpRemoteIp, client.to_string()),
             _ => info,
         }
     }

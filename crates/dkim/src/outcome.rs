@@ -1,7 +1,7 @@
 //! What verification found, one result a signature.
 
 use gatepost_dns::LookupError;
-use gatepost_results::{Explain, Outline, Phrase, ResInfo};
+use gatepost_results::{Explain, Key, Outline, Phrase, ResInfo};
 use gatepost_syntax::{Domain, Field, HeaderBlock, base64};
 use thiserror::Error;
 
@@ -262,16 +262,16 @@ impl SignatureOutcome {
             info = info.reason(reason);
         }
         if let Some(domain) = &self.domain {
-            info = info.property("header", "d", domain.as_str());
+            info = info.with(Key::HeaderD, domain.as_str());
         }
         if let Some(selector) = &self.selector {
-            info = info.property("header", "s", selector.as_str());
+            info = info.with(Key::HeaderS, selector.as_str());
         }
         if let Some(algorithm) = self.algorithm {
-            info = info.property("header", "a", algorithm.word());
+            info = info.with(Key::HeaderA, algorithm.word());
         }
         match self.b_prefix() {
-            Some(b) => info.property("header", "b", &b),
+            Some(b) => info.with(Key::HeaderB, &b),
             None => info,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatepost_dns::{LookupError, Question};
-use gatepost_results::{Explain, Outline, Phrase, ResInfo, Text};
+use gatepost_results::{Explain, Key, Outline, Phrase, ResInfo, Text};
 use gatepost_syntax::{AuthorError, Domain};
 use thiserror::Error;
 
@@ -257,10 +257,10 @@ impl Outcome {
             info = info.reason(error.to_string());
         }
         if let Some(author) = &self.author {
-            info = info.property("header", "from", author.as_str());
+            info = info.with(Key::HeaderFrom, author.as_str());
         }
         match self.requested {
-            Some(request) => info.property("policy", "dmarc", request.word()),
+            Some(request) => info.with(Key::PolicyDmarc, request.word()),
             None => info,
         }
     }

@@ -8,7 +8,7 @@ use gatepost_arc::Chain;
 use gatepost_dkim::Verifier;
 use gatepost_dmarc::{Identifiers, Preset, Request};
 use gatepost_dns::Resolver;
-use gatepost_results::{AuthResults, Explain, Outline, Phrase, ResInfo, for_reader};
+use gatepost_results::{AuthResults, Explain, Key, Outline, Phrase, ResInfo, for_reader};
 use gatepost_spf::Query;
 use gatepost_syntax::{AuthorLimits, Defect, Domain, Fed, HeaderBlock, HeaderError, HeaderLimits, Splitter, author};
 use thiserror::Error;
@@ -277,7 +277,7 @@ impl Inbound {
     /// Notes that the client was authenticated by SMTP AUTH (RFC 8601 §2.7.4).
     #[must_use]
     pub fn authenticated_as(mut self, user: &str) -> Self {
-        self.auth = Some(ResInfo::new("auth", "pass").property("smtp", "auth", user));
+        self.auth = Some(ResInfo::new("auth", "pass").with(Key::SmtpAuth, user));
         self
     }
 

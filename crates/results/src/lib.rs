@@ -14,6 +14,6 @@ pub use authres::{AuthResults, Trust, Untrusted};
 pub use outline::{Cite, Explain, Outline};
 pub use phrase::Phrase;
 pub use recorded::for_reader;
-pub use result::{Property, ResInfo};
+pub use result::{Key, Property, ResInfo};
 pub use strip::{Stripped, strip};
 pub use text::{Lang, Text};

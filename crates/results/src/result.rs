@@ -24,6 +24,54 @@ pub struct Property<'a> {
     value: Cow<'a, str>,
 }
 
+/// Names of properties that our methods use, RFC 8601 §2.7 and what others added. They are written
+/// as they are, without a look at each octet; [`ResInfo::property`] takes any name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Key {
+    /// `header.a`: the algorithm of a signature (RFC 8601 §6.3.1).
+    HeaderA,
+    /// `header.b`: the beginning of a signature (RFC 6008).
+    HeaderB,
+    /// `header.d`: the domain of a signature (RFC 8601 §2.7.1).
+    HeaderD,
+    /// `header.from`: the author domain.
+    HeaderFrom,
+    /// `header.oldest-pass` (RFC 8617 §6).
+    HeaderOldestPass,
+    /// `header.s`: the selector of a signature (RFC 8601 §6.3.2).
+    HeaderS,
+    /// `policy.dmarc`: the policy that was found (RFC 9989 §9.2).
+    PolicyDmarc,
+    /// `smtp.auth`: who logged in (RFC 8601 §2.7.4).
+    SmtpAuth,
+    /// `smtp.helo` (RFC 8601 §2.7.2).
+    SmtpHelo,
+    /// `smtp.mailfrom` (RFC 8601 §2.7.2).
+    SmtpMailfrom,
+    /// `smtp.remote-ip` (RFC 8617 §6).
+    SmtpRemoteIp,
+}
+
+impl Key {
+    /// As it is written, with the space in front of it.
+    fn written(self) -> &'static str {
+        match self {
+            Key::HeaderA => " header.a=",
+            Key::HeaderB => " header.b=",
+            Key::HeaderD => " header.d=",
+            Key::HeaderFrom => " header.from=",
+            Key::HeaderOldestPass => " header.oldest-pass=",
+            Key::HeaderS => " header.s=",
+            Key::PolicyDmarc => " policy.dmarc=",
+            Key::SmtpAuth => " smtp.auth=",
+            Key::SmtpHelo => " smtp.helo=",
+            Key::SmtpMailfrom => " smtp.mailfrom=",
+            Key::SmtpRemoteIp => " smtp.remote-ip=",
+        }
+    }
+}
+
 /// Octets of a value, reason or comment as written; more are cut off, so that lines stay within RFC 5322 §2.1.1.
 const VALUE_OCTETS: usize = 400;
 /// Octets of a keyword.
@@ -50,7 +98,15 @@ impl ResInfo {
         ResInfo { text, comment: end..end, reason: end..end }
     }
 
-    /// Adds a property. The value may hold anything: it is quoted where needed, and what no quoted string can hold is
+    /// Adds a property of a known name; for the value see [`ResInfo::property`].
+    #[must_use]
+    pub fn with(mut self, key: Key, value: impl AsRef<str>) -> Self {
+        self.text.push_str(key.written());
+        push_value(&mut self.text, value.as_ref());
+        self
+    }
+
+    /// Adds a property of any name. The value may hold anything: it is quoted where needed, and what no quoted string can hold is
     /// escaped.
     #[must_use]
     pub fn property(mut self, ptype: impl AsRef<str>, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {

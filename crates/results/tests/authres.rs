@@ -3,7 +3,7 @@
 
 use gatepost_conformance::cases;
 use gatepost_results::{
-    AuthResults, Explain, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip, trace,
+    AuthResults, Explain, Key, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip, trace,
 };
 use gatepost_syntax::{HeaderBlock, HeaderLimits};
 use proptest::prelude::*;
@@ -51,6 +51,28 @@ fn written_values_are_read_back() {
         assert_eq!((headers.fields().len(), headers.defect()), (1, None), "{field}");
         let parsed = authres::parse(headers.fields().next().unwrap().text().unwrap()).unwrap();
         assert_eq!(parsed.claims(), [info], "{field}");
+    }
+}
+
+#[test]
+fn known_names_are_written_as_any_name_is() {
+    for (key, ptype, name) in [
+        (Key::HeaderA, "header", "a"),
+        (Key::HeaderB, "header", "b"),
+        (Key::HeaderD, "header", "d"),
+        (Key::HeaderFrom, "header", "from"),
+        (Key::HeaderOldestPass, "header", "oldest-pass"),
+        (Key::HeaderS, "header", "s"),
+        (Key::PolicyDmarc, "policy", "dmarc"),
+        (Key::SmtpAuth, "smtp", "auth"),
+        (Key::SmtpHelo, "smtp", "helo"),
+        (Key::SmtpMailfrom, "smtp", "mailfrom"),
+        (Key::SmtpRemoteIp, "smtp", "remote-ip"),
+    ] {
+        for value in ["example.org", "a b;\r\nX: y", "ann@example.org", ""] {
+            let known = ResInfo::new("any", "pass").with(key, value);
+            assert_eq!(known, ResInfo::new("any", "pass").property(ptype, name, value));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gatepost_dns::{LookupError, Name, Question};
-use gatepost_results::{Cite, Explain, Outline, Phrase, ResInfo, trace};
+use gatepost_results::{Cite, Explain, Key, Outline, Phrase, ResInfo, trace};
 use gatepost_syntax::Domain;
 use thiserror::Error;
 
@@ -220,13 +220,13 @@ impl Outcome {
     /// The entry for Authentication-Results (RFC 7208 §9.2). The local part is not authenticated and not shown
     /// (RFC 8601 §4).
     pub fn res_info(&self) -> ResInfo {
-        let property = match self.scope {
-            Scope::MailFrom => "mailfrom",
-            Scope::Helo => "helo",
+        let key = match self.scope {
+            Scope::MailFrom => Key::SmtpMailfrom,
+            Scope::Helo => Key::SmtpHelo,
         };
         let info = ResInfo::new("spf", self.verdict.word());
         let info = match &self.domain {
-            Some(domain) => info.property("smtp", property, domain.as_str()),
+            Some(domain) => info.with(key, domain.as_str()),
             None => info,
         };
         match self.reason() {
