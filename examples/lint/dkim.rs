@@ -22,7 +22,10 @@ impl Kind for Key {
     fn lint(&self, text: &str) -> Vec<Note> {
         match lint::key(text) {
             Ok(found) => found.into_iter().map(note).collect(),
-            Err(error) => vec![fatal(error.to_string(), Cite::new(6376, "3.6.1"), text)],
+            Err(error) => {
+                let span = lint::key_place(text, &error).unwrap_or(0..text.len());
+                vec![Note { text: error.to_string(), cite: Some(Cite::new(6376, "3.6.1")), span, fatal: true }]
+            }
         }
     }
 }
@@ -40,9 +43,14 @@ impl Kind for Signature {
 
     fn lint(&self, text: &str) -> Vec<Note> {
         let body = text.get(NAME.len()..).unwrap_or_default();
-        match lint::signature(body.trim_end_matches(['\r', '\n'])) {
+        let body = body.trim_end_matches(['\r', '\n']);
+        match lint::signature(body) {
             Ok(found) => found.into_iter().map(note).map(below_name).collect(),
-            Err(error) => vec![fatal(error.to_string(), Cite::new(6376, "3.5"), text)],
+            Err(error) => {
+                let span = lint::signature_place(body, &error).unwrap_or(0..body.len());
+                let note = Note { text: error.to_string(), cite: Some(Cite::new(6376, "3.5")), span, fatal: true };
+                vec![below_name(note)]
+            }
         }
     }
 }
@@ -55,8 +63,4 @@ fn below_name(note: Note) -> Note {
 
 fn note(lint: Lint) -> Note {
     Note { text: lint.rule.to_string(), cite: Some(lint.rule.cite()), span: lint.span, fatal: false }
-}
-
-fn fatal(text: String, cite: Cite, record: &str) -> Note {
-    Note { text, cite: Some(cite), span: 0..record.len(), fatal: true }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::pin::Pin;
 
 use gatepost_dns::{Name, Resolver};
-use gatepost_results::Cite;
+use gatepost_results::{Cite, Excerpt};
 use gatepost_syntax::escape;
 use serde_json::{Value, json};
 
@@ -108,22 +108,29 @@ impl fmt::Display for Report {
     }
 }
 
-/// The record, and under it each note with a line of carets below the octets that it is about.
+/// The record, or the part of it that matters, and under it each note with a line of carets below the octets that it is about.
 impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(owner) = &self.owner {
             writeln!(f, "{owner}")?;
         }
-        writeln!(f, "  {}", escape(&self.text))?;
+        let mut shown = None;
         for Note { span, text, cite, .. } in &self.notes {
-            // escapes are wider than what they stand for
-            let width = |range: Range<usize>| escape(self.text.as_bytes().get(range).unwrap_or_default()).len();
-            writeln!(f, "  {}{}", " ".repeat(width(0..span.start)), "^".repeat(width(span.clone()).max(1)))?;
+            let [record, carets] = Excerpt::new(&self.text, span.clone()).lines();
+            // of a short record every excerpt is the same
+            if shown.as_ref() != Some(&record) {
+                writeln!(f, "  {record}")?;
+                shown = Some(record);
+            }
+            writeln!(f, "  {carets}")?;
             match cite {
                 Some(cite) => writeln!(f, "    {text}  [{cite}]")?,
                 None => writeln!(f, "    {text}")?,
             }
         }
-        Ok(())
+        match self.notes.as_slice() {
+            [] => writeln!(f, "  {}", escape(&self.text)),
+            _ => Ok(()),
+        }
     }
 }

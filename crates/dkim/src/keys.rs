@@ -6,12 +6,14 @@ use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gatepost_dns::{Answer, Lookup, LookupError, Name, Question, RecordType, Resolver};
+use gatepost_results::Excerpt;
 use gatepost_syntax::{Domain, Field, HeaderBlock};
 use smallvec::SmallVec;
 
 use crate::diagnose::{Diagnosis, Failed};
 use crate::hashes::BodyDigests;
 use crate::limits::Limits;
+use crate::lint;
 use crate::outcome::{Fail, PermError, Policy, Verdict};
 use crate::record::{KeyRecord, PublicKey};
 use crate::signature::{Algorithm, Core, Signature};
@@ -41,6 +43,8 @@ pub struct Tried {
     pub key_bits: Option<usize>,
     /// Whether the key says that the domain is testing.
     pub testing: bool,
+    /// The place in the key record or the field where its grammar is violated, where that is the reason.
+    pub place: Option<Excerpt>,
 }
 
 impl std::fmt::Debug for Keys<'_> {
@@ -92,7 +96,7 @@ impl<'a> Keys<'a> {
     ) -> Tried {
         let expired = |at: &u64| at.saturating_add(self.limits.clock_skew) < self.now;
         if let Some(at) = signature.expiration.filter(expired).filter(|_| self.allows(signature.algorithm)) {
-            return Tried { verdict: Verdict::Fail(Fail::Expired { at }), key_bits: None, testing: false };
+            return Tried { verdict: Verdict::Fail(Fail::Expired { at }), key_bits: None, testing: false, place: None };
         }
         let (limits, now) = (self.limits, self.now);
         let check = |record: &KeyRecord| match record.strict && !signature.identity_is_domain {
@@ -140,7 +144,8 @@ impl<'a> Keys<'a> {
         algorithm: Algorithm,
         check: impl Fn(&KeyRecord) -> Verdict,
     ) -> Tried {
-        let mut tried = Tried { verdict: Verdict::PermError(PermError::NoKey), key_bits: None, testing: false };
+        let mut tried =
+            Tried { verdict: Verdict::PermError(PermError::NoKey), key_bits: None, testing: false, place: None };
         if !self.allows(algorithm) {
             tried.verdict = Verdict::Policy(Policy::Sha1);
             return tried;
@@ -154,6 +159,8 @@ impl<'a> Keys<'a> {
             match KeyRecord::of(txt) {
                 // what is no key is passed over (RFC 6376 §6.1.2), and is the reason if there is nothing else
                 Err(reason) if tried.key_bits.is_none() => {
+                    tried.place =
+                        txt.as_str().and_then(|text| Some(Excerpt::new(text, lint::key_place(text, &reason)?)));
                     tried.verdict = Verdict::PermError(PermError::Record(reason));
                 }
                 Ok(record) if left > 0 => {
@@ -162,6 +169,7 @@ impl<'a> Keys<'a> {
                         verdict: unusable(algorithm, &record, self.limits).unwrap_or_else(|| check(&record)),
                         key_bits: Some(record.bits()),
                         testing: record.testing,
+                        place: None,
                     };
                     if tried.verdict == Verdict::Pass {
                         break;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use gatepost_results::Cite;
-use gatepost_syntax::TagList;
+use gatepost_syntax::taglist::{self, TagList, TagListError};
 use thiserror::Error;
 
 use crate::limits::Limits;
@@ -172,6 +172,48 @@ pub fn signature(body: &str) -> Result<Vec<Lint>, SignatureError> {
     volatile.for_each(|name| notes.push("h", Rule::Volatile(name.to_owned())));
     notes.unknown(&["v", "a", "b", "bh", "c", "d", "h", "i", "l", "q", "s", "t", "x", "z"]);
     Ok(notes.sorted())
+}
+
+/// The octets of a key record that an error is about, where it is about some in particular.
+pub fn key_place(record: &str, error: &RecordError) -> Option<Range<usize>> {
+    let name = match error {
+        RecordError::TagList(error) => return list_place(record, error),
+        RecordError::Version => "v",
+        RecordError::KeyType => "k",
+        RecordError::Key => "p",
+        RecordError::NotText | RecordError::NoKey => return None,
+    };
+    tag_place(record, name)
+}
+
+/// The octets of a DKIM-Signature field's body that an error is about, where it is about some in particular.
+pub fn signature_place(body: &str, error: &SignatureError) -> Option<Range<usize>> {
+    let name = match error {
+        SignatureError::TagList(error) => return list_place(body, error),
+        SignatureError::Malformed(name) => name,
+        SignatureError::Version => "v",
+        SignatureError::FromNotSigned | SignatureError::ManyHeaders => "h",
+        SignatureError::Identity => "i",
+        SignatureError::QueryMethod => "q",
+        SignatureError::Expiration => "x",
+        SignatureError::NotUtf8 | SignatureError::Long | SignatureError::Missing(_) => return None,
+    };
+    tag_place(body, name)
+}
+
+fn list_place(list: &str, error: &TagListError) -> Option<Range<usize>> {
+    match *error {
+        TagListError::Syntax { at } | TagListError::Duplicate { at } => {
+            let piece = list.get(at..).unwrap_or_default().split(';').next().unwrap_or_default();
+            Some(at..at + piece.trim_end().len())
+        }
+        _ => None,
+    }
+}
+
+fn tag_place(list: &str, name: &str) -> Option<Range<usize>> {
+    let tag = taglist::split(list).flatten().find(|tag| tag.name == name)?;
+    Some(tag.at..tag.value_span.end)
 }
 
 /// How many of the fields worth oversigning people look at in every message: From, To, Cc and Subject.

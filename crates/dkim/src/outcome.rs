@@ -1,7 +1,7 @@
 //! What verification found, one result a signature.
 
 use gatepost_dns::LookupError;
-use gatepost_results::{Explain, Key, Outline, Phrase, ResInfo};
+use gatepost_results::{Excerpt, Explain, Key, Outline, Phrase, ResInfo};
 use gatepost_syntax::{Domain, Field, HeaderBlock, base64};
 use thiserror::Error;
 
@@ -217,6 +217,8 @@ pub struct SignatureOutcome {
     pub testing: bool,
     /// What would have made it pass, where it failed and [`crate::Limits::diagnoses`] allows to look.
     pub diagnosis: Option<Diagnosis>,
+    /// The place in the field or in the key record where its grammar is violated, where that is the reason.
+    pub place: Option<Excerpt>,
 }
 
 impl SignatureOutcome {
@@ -238,6 +240,7 @@ impl SignatureOutcome {
             key_bits: tried.key_bits,
             testing: tried.testing,
             diagnosis: None,
+            place: tried.place,
         }
     }
 
@@ -350,6 +353,6 @@ impl SignatureOutcome {
         let (rfc, section) = self.verdict.section();
         let reason = self.verdict.reason().map(Outline::reason).unwrap_or(Phrase::SignatureRight.into());
         let diagnosis = self.diagnosis.iter().map(Outline::reason);
-        outline.child(reason.cite(rfc, section).children(diagnosis))
+        outline.child(reason.cite(rfc, section).excerpt(self.place.clone()).children(diagnosis))
     }
 }

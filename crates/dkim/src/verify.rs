@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use gatepost_dns::{Question, RecordType, Resolver};
+use gatepost_results::Excerpt;
 use gatepost_syntax::{HeaderBlock, author};
 use smallvec::SmallVec;
 
 use crate::hashes::{BodyDigests, BodyHashes};
 use crate::keys::{Keys, Tried, key_name};
 use crate::limits::Limits;
+use crate::lint;
 use crate::outcome::{Neutral, Outcome, PermError, Policy, SignatureOutcome, Verdict};
 use crate::signature::{Signature, SignatureError};
 
@@ -139,9 +141,15 @@ impl Finished {
         for candidate in &self.candidates {
             let field = self.headers.get(candidate.field);
             let mut diagnosis = None;
-            let mut tried = Tried { verdict: Verdict::PermError(PermError::NoKey), key_bits: None, testing: false };
+            let mut tried =
+                Tried { verdict: Verdict::PermError(PermError::NoKey), key_bits: None, testing: false, place: None };
             match (&candidate.parsed, field) {
-                (Err(error), _) => tried.verdict = Verdict::Neutral(Neutral::Signature(error.clone())),
+                (Err(error), field) => {
+                    tried.verdict = Verdict::Neutral(Neutral::Signature(error.clone()));
+                    tried.place = field
+                        .and_then(|field| field.text())
+                        .and_then(|text| Some(Excerpt::new(text, lint::signature_place(text, error)?)));
+                }
                 (Ok(signature), Some(field)) if candidate.evaluated => {
                     tried = keys.verify(signature, field, &self.headers, &self.digests).await;
                     if let (Verdict::Fail(fail), 1..) = (&tried.verdict, self.limits.diagnoses) {

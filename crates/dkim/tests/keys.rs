@@ -9,6 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use gatepost_dkim::sign::{SignError, Signer, Spec};
 use gatepost_dkim::{Limits, Outcome, PrivateKey, PrivateKeyError, SigningKey, Verdict, Verifier};
 use gatepost_dns::{Lookup, Question, Resolver, Zone, block_on};
+use gatepost_results::Explain;
 use gatepost_syntax::{HeaderBlock, HeaderLimits};
 
 // Test keys, made by OpenSSL 3.0 for this file; they sign nothing else.
@@ -202,4 +203,20 @@ fn of_100_000_signatures_few_are_looked_at() {
     let outcome = block_on(verifier.finish().results(&zone(&[("s", &key)]), UNIX_EPOCH));
     let words: Vec<_> = outcome.signatures.iter().map(|one| one.verdict.word()).collect();
     assert_eq!(words, [vec!["pass"; 10], vec!["policy"; 90], vec!["neutral"; MANY - 100]].concat());
+}
+
+/// Who published a broken key sees where it is broken, and who reads a broken field, too.
+#[test]
+fn an_error_is_shown_in_its_record() {
+    let key = PrivateKey::from_ed25519_seed(&[7; 32]).unwrap();
+    let field = signer(MESSAGE, spec("s")).unwrap().finish().unwrap().sign(&key).unwrap();
+    let signed = [field.as_bytes(), MESSAGE].concat();
+    let broken = Zone::parse("s._domainkey.example.org TXT \"v=DKIM1; k=ed25519; p=AAAA\"").unwrap();
+    let tree = verify(&signed, &broken, 0, &Limits::default()).explain().to_string();
+    let lines: Vec<&str> = tree.lines().rev().collect();
+    assert_eq!((lines[1].find("p=AAAA"), lines[0].trim()), (lines[0].find("^^^^^^"), "^^^^^^"), "{tree}");
+    let field = field.replace("v=1;", "v=2;");
+    let tree = verify(&[field.as_bytes(), MESSAGE].concat(), &broken, 0, &Limits::default()).explain().to_string();
+    let lines: Vec<&str> = tree.lines().rev().collect();
+    assert_eq!((lines[1].find("v=2"), lines[0].trim()), (lines[0].find("^^^"), "^^^"), "{tree}");
 }

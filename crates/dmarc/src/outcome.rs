@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatepost_dns::{LookupError, Question};
-use gatepost_results::{Explain, Key, Outline, Phrase, ResInfo, Text};
+use gatepost_results::{Excerpt, Explain, Key, Outline, Phrase, ResInfo, Text};
 use gatepost_syntax::{AuthorError, Domain};
 use thiserror::Error;
 
@@ -275,7 +275,10 @@ impl Explain for Outcome {
             (Verdict::PermError(error), _) => root.child(Outline::reason(error).cite(9989, "5.3.1")),
             (Verdict::TempError, _) => root.child(Outline::from(Phrase::NotApplied).cite(9989, "5.3.6")),
             (_, Some(request)) => root.child(self.policy(request)),
-            (_, None) => root.child(Outline::from(Phrase::NoPolicy).cite(9989, "4.10.1")),
+            (_, None) => {
+                let why = self.trail.iter().filter_map(Step::asks_nothing);
+                root.child(Outline::from(Phrase::NoPolicy).cite(9989, "4.10.1").children(why))
+            }
         }
     }
 }
@@ -287,10 +290,7 @@ impl Outcome {
         let facts = [domain, request.word(), self.effective.word(), self.disposition.word()];
         let mut outline = Outline::from(Phrase::Policy.with(facts)).cite(9989, "4.10.1");
         if let (Some(record), Some(tag)) = (&self.record, self.deciding) {
-            outline = match record.span(tag) {
-                Some(span) => outline.excerpt(record.as_str(), span),
-                None => outline,
-            };
+            outline = outline.excerpt(record.span(tag).map(|span| Excerpt::new(record.as_str(), span)));
         }
         if self.effective != request {
             outline = outline.child(Outline::from(Phrase::Testing).cite(9989, "4.7"));
@@ -309,6 +309,14 @@ impl Step {
             }
             _ => None,
         }
+    }
+
+    /// Why a record that was found asks for no processing.
+    fn asks_nothing(&self) -> Option<Outline> {
+        let Step::Asked { found: Ok(Some(record)), .. } = self else { return None };
+        let error = record.requests().err()?;
+        let place = record.span("p").map(|span| Excerpt::new(record.as_str(), span));
+        Some(Outline::reason(error).cite(9989, "4.10.1").excerpt(place))
     }
 
     fn outline(&self) -> Outline {

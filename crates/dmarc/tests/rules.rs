@@ -341,6 +341,16 @@ fn questions_are_few() {
     assert_eq!(word(&[("example.com", &bomb)], "example.com", &Identifiers::default()), "none");
 }
 
+/// A record that asks for nothing says why it does not.
+#[test]
+fn a_record_without_a_valid_policy_is_shown() {
+    let tree = judge(&[("example.com", "v=DMARC1; p=rejct")], "example.com", &dkim("evil.net"), Preset::Record);
+    let tree = tree.explain().to_string();
+    assert!(tree.contains("no valid policy, and no address for reports  [RFC 9989 §4.10.1]"), "{tree}");
+    let lines: Vec<&str> = tree.lines().rev().collect();
+    assert_eq!((lines[1].find("p=rejct"), lines[0].trim()), (lines[0].find("^^^"), "^^^^^^^"), "{tree}");
+}
+
 /// The explanation has the walk, the record with the deciding tag marked, and the comparison, in both languages.
 #[test]
 fn outcomes_explain_themselves() {

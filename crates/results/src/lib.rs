@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod authres;
+mod excerpt;
 mod outline;
 mod phrase;
 mod recorded;
@@ -11,6 +12,7 @@ mod text;
 pub mod trace;
 
 pub use authres::{AuthResults, Trust, Untrusted};
+pub use excerpt::Excerpt;
 pub use outline::{Cite, Explain, Outline};
 pub use phrase::Phrase;
 pub use recorded::for_reader;

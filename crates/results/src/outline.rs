@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::excerpt::Excerpt;
 use crate::phrase::Phrase;
 use crate::text::{Lang, Text, push_json};
 
@@ -51,13 +52,6 @@ pub struct Outline {
     children: Vec<Outline>,
 }
 
-/// The part of a record that a line is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Excerpt {
-    record: String,
-    span: Range<usize>,
-}
-
 impl From<Text> for Outline {
     fn from(text: Text) -> Self {
         Outline { text, cite: None, excerpt: None, children: Vec::new() }
@@ -88,10 +82,10 @@ impl Outline {
         self
     }
 
-    /// Shows the octets of a record that the line is about.
+    /// Shows the octets of a record that the line is about, where there are any.
     #[must_use]
-    pub fn excerpt(mut self, record: impl AsRef<str>, span: Range<usize>) -> Self {
-        self.excerpt = Some(Excerpt { record: record.as_ref().to_owned(), span });
+    pub fn excerpt(mut self, excerpt: impl Into<Option<Excerpt>>) -> Self {
+        self.excerpt = excerpt.into();
         self
     }
 
@@ -138,10 +132,11 @@ impl Outline {
             out.push_str(",\"cite\":");
             push_json(out, &cite.to_string());
         }
-        if let Some(Excerpt { record, span }) = &self.excerpt {
+        if let Some(excerpt) = &self.excerpt {
             out.push_str(",\"record\":");
-            push_json(out, record);
-            out.push_str(&format!(",\"span\":[{},{}]", span.start, span.end));
+            push_json(out, &excerpt.record());
+            let Range { start, end } = excerpt.span();
+            out.push_str(&format!(",\"span\":[{start},{end}]"));
         }
         out.push_str(",\"children\":[");
         for (index, child) in self.children.iter().enumerate() {
@@ -192,28 +187,8 @@ impl Told<'_> {
             None => writeln!(f)?,
         }
         match &outline.excerpt {
-            Some(excerpt) => excerpt.write(f, below),
+            Some(excerpt) => excerpt.lines().iter().try_for_each(|line| writeln!(f, "{below}  {line}")),
             None => Ok(()),
         }
-    }
-}
-
-/// Columns of a record that are shown on each side of what is marked.
-const CONTEXT: usize = 48;
-
-impl Excerpt {
-    /// The record, or the part of it around the span, and carets below the span.
-    fn write(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
-        let part = |from: usize, to: usize| {
-            gatepost_syntax::escape(self.record.as_bytes().get(from..to.min(self.record.len())).unwrap_or_default())
-        };
-        let (start, end) = (self.span.start, self.span.end.max(self.span.start));
-        let from = start.saturating_sub(CONTEXT);
-        let to = end.saturating_add(CONTEXT).min(self.record.len());
-        let before = if from > 0 { format!("...{}", part(from, start)) } else { part(0, start) };
-        let after = if to < self.record.len() { "..." } else { "" };
-        let marked = part(start, end);
-        writeln!(f, "{indent}  {before}{marked}{}{after}", part(end, to))?;
-        writeln!(f, "{indent}  {}{}", " ".repeat(before.len()), "^".repeat(marked.len().max(1)))
     }
 }

@@ -3,7 +3,7 @@
 
 use gatepost_conformance::cases;
 use gatepost_results::{
-    AuthResults, Explain, Key, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip, trace,
+    AuthResults, Excerpt, Explain, Key, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip, trace,
 };
 use gatepost_syntax::{HeaderBlock, HeaderLimits};
 use proptest::prelude::*;
@@ -202,7 +202,10 @@ fn the_grammar_is_read_strictly() {
 
 #[test]
 fn an_outline_is_json_too() {
-    let outline = Outline::new("a\"\u{1b}[0m").cite(7208, "5.2").excerpt("v=spf1 -all", 7..11).child(Outline::new("b"));
+    let outline = Outline::new("a\"\u{1b}[0m")
+        .cite(7208, "5.2")
+        .excerpt(Excerpt::new("v=spf1 -all", 7..11))
+        .child(Outline::new("b"));
     let json: serde_json::Value = serde_json::from_str(&outline.to_json(Lang::En)).unwrap();
     assert_eq!(json["line"], "a\"\\u{1b}[0m");
     assert_eq!(json["cite"], "RFC 7208 §5.2");
@@ -216,7 +219,7 @@ fn an_outline_is_json_too() {
 fn excerpts_are_short_and_printable() {
     let record = format!("v=spf1 {} include:\u{7}a.example -all", "ip4:192.0.2.1 ".repeat(40));
     let start = record.find("include").unwrap();
-    let shown = Outline::new("x").excerpt(&record, start..start + 18).to_string();
+    let shown = Outline::new("x").excerpt(Excerpt::new(&record, start..start + 18)).to_string();
     let lines: Vec<&str> = shown.lines().collect();
     assert!(
         lines[1].starts_with("  ...") && lines[1].contains("include:\\u{7}a.example -all") && lines[1].len() < 140,
@@ -225,7 +228,7 @@ fn excerpts_are_short_and_printable() {
     assert_eq!(lines[2].find('^'), lines[1].find("include"), "{shown}");
     assert_eq!(lines[2].matches('^').count(), "include:\\u{7}a.example".len());
     for span in [0..0, 5..5, 900..1000, usize::MAX - 1..usize::MAX] {
-        let _ = Outline::new("x").excerpt(&record, span).to_string(); // no place is too odd
+        let _ = Outline::new("x").excerpt(Excerpt::new(&record, span)).to_string(); // no place is too odd
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gatepost_dns::{LookupError, Name, Question};
-use gatepost_results::{Cite, Explain, Key, Outline, Phrase, ResInfo, trace};
+use gatepost_results::{Cite, Excerpt, Explain, Key, Outline, Phrase, ResInfo, trace};
 use gatepost_syntax::Domain;
 use thiserror::Error;
 
@@ -134,6 +134,13 @@ pub enum Via {
 }
 
 impl PermError {
+    /// The octet of a record that violates its grammar.
+    fn place(&self, trail: &Trail) -> Option<Excerpt> {
+        let PermError::Record { domain, error } = self else { return None };
+        let (record, at) = trail.record_of(domain).zip(error.at())?;
+        Some(Excerpt::new(record, at..at + 1))
+    }
+
     fn cite(&self) -> Cite {
         Cite::new(
             7208,
@@ -276,7 +283,7 @@ impl Explain for Outcome {
         let conclusion = match &self.verdict {
             Verdict::PermError(error) => {
                 let Cite { rfc, section } = error.cite();
-                Outline::reason(error).cite(rfc, section)
+                Outline::reason(error).cite(rfc, section).excerpt(error.place(&self.trail))
             }
             Verdict::TempError(error) => Outline::reason(error).cite(7208, "4.4"),
             Verdict::None if self.trail.steps().is_empty() => Outline::from(Phrase::SpfNoDomain).cite(7208, "4.3"),

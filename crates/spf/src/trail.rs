@@ -6,7 +6,7 @@ use std::slice::Iter;
 use std::sync::Arc;
 
 use gatepost_dns::{Answer, Found, LookupError, Name, Question, Txt};
-use gatepost_results::{Cite, Outline, Phrase, Text};
+use gatepost_results::{Cite, Excerpt, Outline, Phrase, Text};
 use gatepost_syntax::escape;
 
 use crate::record::{Mechanism, Record, read, spf_text};
@@ -88,6 +88,15 @@ impl Trail {
             Step::Asked { answer: Ok(answer), .. } => spf_text(answer).ok()?,
             _ => None,
         }
+    }
+
+    /// The octets of the record that was found for a domain.
+    pub(crate) fn record_of(&self, domain: &Name) -> Option<&[u8]> {
+        let step = self.steps.iter().position(|step| {
+            matches!(step, Step::Asked { question, answer: Ok(answer), .. }
+                if question.name == *domain && spf_text(answer).is_ok_and(|text| text.is_some()))
+        });
+        self.text(step?).map(Txt::as_bytes)
     }
 
     /// Whose record a step found.
@@ -203,13 +212,13 @@ impl Trail {
                 let tried = self.tried(step);
                 let last = tried.len();
                 lines.extend(tried.into_iter().zip(1..).map(|(Tried { text, record, span, matched, cite }, number)| {
-                    let phrase = match matched {
-                        true => Phrase::TermMatches,
-                        false if undecided && number == last => Phrase::TermUndecided,
-                        false => Phrase::TermDoesNotMatch,
+                    let (phrase, decides) = match matched {
+                        true => (Phrase::TermMatches, true),
+                        false if undecided && number == last => (Phrase::TermUndecided, true),
+                        false => (Phrase::TermDoesNotMatch, false),
                     };
                     let line = Outline::from(phrase.with([text])).cite(cite.rfc, cite.section);
-                    if matched { line.excerpt(record, span) } else { line }
+                    line.excerpt(decides.then(|| Excerpt::new(record, span)))
                 }))
             }
         }
