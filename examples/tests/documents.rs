@@ -173,3 +173,26 @@ fn limits_are_listed() {
         "docs/limits.md is behind: UPDATE_DOCS=1 cargo test -p gatepost-examples --test documents"
     );
 }
+
+/// Each crate that is published brings both licences and its page: a package holds what lies in the crate's folder, so long as
+/// the manifest chooses nothing.
+#[test]
+fn packages_hold_their_licences() {
+    let mut published = 0;
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        if manifest.contains("publish = false") {
+            continue;
+        }
+        published += 1;
+        for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            let (ours, theirs) = (std::fs::read(root().join(licence)), std::fs::read(folder.join(licence)));
+            assert!(theirs.is_ok_and(|text| text == ours.unwrap()), "{} lacks {licence}", folder.display());
+        }
+        assert!(folder.join("README.md").is_file(), "{} lacks README.md", folder.display());
+        let chooses = manifest.lines().any(|line| line.starts_with("include") || line.starts_with("exclude"));
+        assert!(!chooses, "{}: what is packed is the whole folder", folder.display());
+    }
+    assert!(published > 10, "{published} crates");
+}
