@@ -1,9 +1,10 @@
 //! `blocking`: signs and judges a message with the protocol crates alone, on one thread, without any async runtime.
-#![allow(clippy::print_stdout)] // a program talks
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use clap::Parser;
 use gatepost_dkim::PrivateKey;
 use gatepost_dkim::Verifier;
 use gatepost_dkim::sign::{Signer, Spec};
@@ -16,7 +17,13 @@ use gatepost_syntax::{HeaderBlock, HeaderError, HeaderLimits, author};
 const MESSAGE: &[u8] =
     b"From: Alice <alice@example.test>\r\nTo: bob@example.test\r\nSubject: hello\r\n\r\nHello, Bob.\r\n";
 
+/// Signs a message of its own with a key of its own, and judges it as a server would, without any async runtime.
+#[derive(Parser)]
+#[command(name = "blocking")]
+struct Arguments {}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    Arguments::parse();
     // a key for this run only; real seeds come from the system's randomness
     let key = PrivateKey::from_ed25519_seed(&[42; 32])?;
     let zone = Zone::parse(&format!(
@@ -31,8 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let query = Query::mail_from("192.0.2.10".parse()?, "alice@example.test", "mail.example.test");
 
     let (results, explanation) = block_on(judge(&zone, &query, &signed))?;
-    print!("{}\n{explanation}", results.to_field());
-    Ok(())
+    Ok(write!(std::io::stdout(), "{}\n{explanation}", results.to_field())?)
 }
 
 /// SPF, DKIM and DMARC of a message that arrives in small chunks.

@@ -1,5 +1,5 @@
 //! `explain`: says in plain words what the results in the header of a received message mean.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -8,8 +8,9 @@ use std::time::SystemTime;
 
 use clap::Parser;
 use gatepost::{Envelope, Judge};
-use gatepost_examples::source::{Source, language, read};
-use gatepost_results::{AuthResults, Explain, Lang, Outline, Phrase, Trust, authres, for_reader};
+use gatepost_examples::output::{Telling, print};
+use gatepost_examples::source::{Source, read};
+use gatepost_results::{AuthResults, Explain, Outline, Phrase, Trust, authres, for_reader};
 use gatepost_syntax::{HeaderBlock, HeaderLimits, escape};
 
 /// Explains a message that was received: what our servers recorded in its Authentication-Results fields, and what that means.
@@ -31,15 +32,8 @@ struct Arguments {
     /// How many Received fields our own servers add
     #[arg(long, default_value_t = 1, value_name = "N")]
     hops: usize,
-    /// The language: en or ja
-    #[arg(long, default_value = "en", value_parser = language)]
-    lang: Lang,
-    /// Explain to the reader of the message, in few words
-    #[arg(long)]
-    reader: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    telling: Telling,
     #[command(flatten)]
     source: Source,
     /// To judge once more: the address of the client that sent the message
@@ -57,11 +51,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(outline) => {
-            if arguments.json {
-                println!("{}", outline.to_json(arguments.lang));
-            } else {
-                print!("{}", outline.told(arguments.lang));
-            }
+            print(arguments.telling.text(&outline));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -89,7 +79,7 @@ fn run(arguments: &Arguments) -> Result<Outline, String> {
     let found = Trust::new(&ours).hops(arguments.hops).results(&headers);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let again = runtime.map_err(|error| error.to_string())?.block_on(judge(arguments, &message))?;
-    if arguments.reader {
+    if arguments.telling.reader {
         return Ok(again.map_or_else(|| for_reader(&found), |inbound| inbound.for_reader()));
     }
     let mut outline =

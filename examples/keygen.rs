@@ -1,5 +1,5 @@
 //! `keygen`: a DKIM key, and what to publish for it.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gatepost_dkim::PrivateKey;
+use gatepost_examples::output::line;
 use gatepost_syntax::{Domain, base64};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
@@ -47,24 +48,25 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let pem = match (&arguments.from, &arguments.out) {
-        (Some(path), _) => std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?,
-        (None, Some(path)) => {
+    let path = arguments.from.as_ref().or(arguments.out.as_ref()).ok_or("--out or --from is needed")?;
+    let place = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let pem = match &arguments.from {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| place(&error))?,
+        None => {
             let pem = ed25519()?;
-            write_new(path, &pem).map_err(|error| format!("{}: {error}", path.display()))?;
-            println!("; the private key is in {}", path.display());
+            write_new(path, &pem).map_err(|error| place(&error))?;
+            line(format_args!("; the private key is in {}", path.display()));
             pem
         }
-        (None, None) => return Err("--out or --from is needed".into()),
     };
-    let key = PrivateKey::from_pem(&pem).map_err(|error| error.to_string())?;
+    let key = PrivateKey::from_pem(&pem).map_err(|error| place(&error))?;
     let (record, name) = (key.public_record(), format!("{}._domainkey.{}", arguments.selector, arguments.domain));
-    println!("; a provider's form wants the name and the text");
-    println!(";   name  {name}");
-    println!(";   TXT   {record}");
-    println!("; a master file wants this line: strings of up to 255 octets, which are joined");
-    println!("{name}. TXT {}", strings(&record).join(" "));
-    println!("; check it before you publish: lint --name {name} '{record}'");
+    line("; a provider's form wants the name and the text");
+    line(format_args!(";   name  {name}"));
+    line(format_args!(";   TXT   {record}"));
+    line("; a master file wants this line: strings of up to 255 octets, which are joined");
+    line(format_args!("{name}. TXT {}", strings(&record).join(" ")));
+    line(format_args!("; check it before you publish: lint --name {name} '{record}'"));
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Keeps a file of users: who may log in, and by what.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program for people
+#![allow(clippy::print_stderr)] // a program for people
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, Read, Write};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use gatepost_examples::output::print;
 use gatepost_sasl::{
     Answer, Argon2Hash, Fingerprint, ITERATIONS, PrepareError, Question, ScramHash, ScramKeys, Secret, UserFile,
     UserFileError, UserProblem, Verifier,
@@ -131,7 +132,7 @@ fn main() -> ExitCode {
     let flags = Flags::parse();
     match run(&flags) {
         Ok(said) => {
-            print!("{said}");
+            print(&said);
             ExitCode::SUCCESS
         }
         Err(error) => {

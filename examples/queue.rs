@@ -1,5 +1,5 @@
 //! `queue`: what waits to be sent, and why. It works on the folder, whether or not a server runs on it.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 use std::io;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Parser, Subcommand};
 use gatepost::queue::{Entry, Queue, Recipient, State};
+use gatepost_examples::output::line;
 
 /// Lists the queue of the example server, makes messages due, and removes them.
 ///
@@ -84,7 +85,9 @@ fn each(ids: &[String], done: &str, act: impl Fn(&str) -> io::Result<bool>) -> i
     let mut all = true;
     for id in ids {
         match act(id)? {
-            true => println!("{id} {done}"),
+            true => {
+                line(format_args!("{id} {done}"));
+            }
             false => all = missing(id),
         }
     }
@@ -112,20 +115,20 @@ fn list(queue: &Queue, now: SystemTime) -> io::Result<bool> {
         }
     }
     match count {
-        0 => println!("the queue is empty"),
-        1 => println!("1 message, {}", size(octets)),
-        _ => println!("{count} messages, {}", size(octets)),
-    }
+        0 => line("the queue is empty"),
+        1 => line(format_args!("1 message, {}", size(octets))),
+        _ => line(format_args!("{count} messages, {}", size(octets))),
+    };
     Ok(readable)
 }
 
 fn print_entry(entry: &Entry, now: SystemTime) {
     let age = now.duration_since(entry.arrived).unwrap_or_default();
-    println!("{}  {}  {} old  from {}", entry.id, size(entry.size), span(age), entry.from);
+    line(format_args!("{}  {}  {} old  from {}", entry.id, size(entry.size), span(age), entry.from));
     for recipient in &entry.recipients {
-        println!("  to {}: {}", recipient.to, state(recipient, now));
+        line(format_args!("  to {}: {}", recipient.to, state(recipient, now)));
         if let Some(said) = recipient.last.as_ref().filter(|_| recipient.state != State::Delivered) {
-            println!("     {said}");
+            line(format_args!("     {said}"));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `send`: submits a message over TLS, with a log-in, and says what the server answered for each recipient.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gatepost::client::{self, ClientTls};
+use gatepost_examples::output::line;
 use gatepost_sasl::{Credentials, Policy};
 use gatepost_smtp::client::{Capabilities, Client, Config, Envelope, Event, Failure, Limits};
 use gatepost_smtp::report::Returned;
@@ -91,6 +92,8 @@ enum Error {
     Port(String),
     #[error("--envelope-id: up to 100 printable ASCII characters")]
     EnvelopeId,
+    #[error("{}: the first line holds no password", .0.display())]
+    EmptyPassword(PathBuf),
     #[error("--user needs --password-file or SMTP_PASSWORD")]
     NoPassword,
     #[error("certificates: {0}")]
@@ -184,7 +187,7 @@ impl Submission {
             Event::Recipient(index, response) => {
                 self.refused |= !response.is_positive();
                 let verdict = if response.is_positive() { "accepted" } else { "refused" };
-                println!("{}: {verdict}: {response}", self.names.get(index).map_or("?", String::as_str));
+                line(format_args!("{}: {verdict}: {response}", self.names.get(index).map_or("?", String::as_str)));
             }
             Event::SendData => match self.message.get(self.sent..).filter(|rest| !rest.is_empty()) {
                 Some(rest) => {
@@ -197,7 +200,7 @@ impl Submission {
             },
             Event::Done(response) => {
                 self.accepted = response.is_positive();
-                println!("message: {}: {response}", if self.accepted { "accepted" } else { "refused" });
+                line(format_args!("message: {}: {response}", if self.accepted { "accepted" } else { "refused" }));
             }
             Event::Failed(failure) => self.fail(&format!("{failure}{}", advice(&failure))),
             _ => {}
@@ -318,7 +321,8 @@ fn password(file: Option<&Path>) -> Result<String, Error> {
     match file {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| Error::File { path: path.to_owned(), error })?;
-            Ok(text.lines().next().unwrap_or_default().to_owned())
+            let first = text.lines().next().filter(|line| !line.is_empty());
+            first.map(str::to_owned).ok_or_else(|| Error::EmptyPassword(path.to_owned()))
         }
         None => std::env::var("SMTP_PASSWORD").map_err(|_| Error::NoPassword),
     }

@@ -1,7 +1,6 @@
 //! `sign`: puts DKIM signatures on a message.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +10,7 @@ use std::time::SystemTime;
 use clap::Parser;
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_dkim::{Canonicalizations, PrivateKey};
+use gatepost_examples::source::read;
 use gatepost_syntax::{Domain, HeaderBlock, HeaderLimits};
 
 /// Signs a message and writes it to the standard output with a DKIM-Signature field for each key on top.
@@ -74,9 +74,12 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     spec.canonicalization = arguments.canonicalization;
     spec.time = Some(SystemTime::now());
     spec.valid_for = arguments.valid_for;
-    let message = read_message(arguments).map_err(|error| error.to_string())?;
-    let (headers, body) = HeaderBlock::parse(&message, &HeaderLimits::default()).map_err(|error| error.to_string())?;
-    let mut signer = Signer::new(spec, headers).map_err(|error| error.to_string())?;
+    let message = read_message(arguments)?;
+    let name = arguments.message.as_ref().map_or("the standard input".into(), |path| path.display().to_string());
+    let place = |error: &dyn std::fmt::Display| format!("{name}: {error}");
+    let parsed = HeaderBlock::parse(&message, &HeaderLimits::default());
+    let (headers, body) = parsed.map_err(|error| place(&error))?;
+    let mut signer = Signer::new(spec, headers).map_err(|error| place(&error))?;
     signer.body(message.get(body..).unwrap_or_default());
     let draft = signer.finish().map_err(|error| error.to_string())?;
     let mut out = io::stdout().lock();
@@ -93,11 +96,11 @@ fn read_key(key: &Key) -> Result<PrivateKey, String> {
     PrivateKey::from_pem(&pem).map_err(|error| place(&error))
 }
 
-fn read_message(arguments: &Arguments) -> io::Result<Vec<u8>> {
+fn read_message(arguments: &Arguments) -> Result<Vec<u8>, String> {
+    if let Some(path) = &arguments.message {
+        return read(path);
+    }
     let mut message = Vec::new();
-    match &arguments.message {
-        Some(path) => File::open(path)?.read_to_end(&mut message)?,
-        None => io::stdin().read_to_end(&mut message)?,
-    };
+    io::stdin().read_to_end(&mut message).map_err(|error| format!("the standard input: {error}"))?;
     Ok(message)
 }

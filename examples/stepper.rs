@@ -1,5 +1,5 @@
 //! `stepper`: SPF without an executor: it asks, you answer.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use gatepost_dns::{Answer, LookupError, Progress, Question, Resolver, Stepper, Zone, block_on};
+use gatepost_examples::output::print;
 use gatepost_results::Explain;
 use gatepost_spf::{Limits, Query, check};
 
@@ -47,7 +48,7 @@ fn run(arguments: Arguments) -> io::Result<()> {
         match steps.poll() {
             Progress::Ask(question) => steps.answer(&question, answer(&question)?),
             Progress::Done(explanation) => {
-                print!("\n{explanation}");
+                print(format_args!("\n{explanation}"));
                 return Ok(());
             }
             Progress::Idle => return Err(io::Error::other("the evaluation waits for something else than DNS")),
@@ -58,7 +59,7 @@ fn run(arguments: Arguments) -> io::Result<()> {
 /// What the person says. Asks again when it is not an answer.
 fn answer(question: &Question) -> io::Result<Result<Answer, LookupError>> {
     loop {
-        print!("{question} ? ");
+        print(format_args!("{question} ? "));
         io::stdout().flush()?;
         let mut zone = String::new();
         loop {

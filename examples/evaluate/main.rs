@@ -3,14 +3,17 @@
 //! Offline: names are resolved from the request's `dns` object (or `dns_file`) only. A line that can not be judged is
 //! answered with `{"id":…,"error":"…"}`; the exit status is 0 as long as the streams work.
 
+#![allow(clippy::print_stderr)] // a program talks
+
 mod policies;
 mod records;
 mod request;
 mod sasl;
 mod sessions;
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, ErrorKind, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use request::Request;
@@ -35,8 +38,18 @@ struct Arguments {
 /// A request line longer than this is answered with an error: 64 MiB holds any message with its zone.
 const LINE_OCTETS: u64 = 64 << 20;
 
-fn main() -> std::io::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        // nobody reads the verdicts any more
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("evaluate: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn run(arguments: &Arguments) -> std::io::Result<()> {
     let mut input = std::io::stdin().lock();
     let mut output = std::io::BufWriter::new(std::io::stdout().lock());
     let mut line = Vec::new();

@@ -1,5 +1,5 @@
 //! `fetch`: downloads a maildrop over TLS to a Maildir or an mbox, and remembers what it has.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 mod keep;
 mod seen;
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser};
 use gatepost::client::{self, ClientTls, ConnectError};
+use gatepost_examples::output::line;
 use gatepost_pop3::client::{Client, Config};
 use gatepost_sasl::Secret;
 use gatepost_syntax::escape;
@@ -81,7 +82,7 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(fetch(&arguments)) {
         Ok(report) => {
-            println!("{report}");
+            line(&report);
             ExitCode::SUCCESS
         }
         Err(failure) => failed(&failure),

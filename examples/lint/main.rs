@@ -1,17 +1,16 @@
 //! `lint`: advice on records, each with its place in the record.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 mod dkim;
 mod report;
 mod spf;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use gatepost_dns::{Name, Resolver, Zone};
-use gatepost_resolver::SystemResolver;
+use gatepost_dns::{Name, Resolver};
+use gatepost_examples::output::{line, print};
+use gatepost_examples::source::Source;
 use gatepost_syntax::escape;
 use report::{Kind, Page, Report};
 
@@ -37,15 +36,8 @@ struct Arguments {
     /// The name at which it stands: example.org, selector._domainkey.example.org, _dmarc.example.org
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Ask this file: lines such as `example.org TXT "v=spf1 -all"`, or JSON where it ends in .json
-    #[arg(long, value_name = "FILE", group = "place", requires = "name")]
-    zone: Option<PathBuf>,
-    /// Ask the DNS server at this address
-    #[arg(long, value_name = "ADDRESS:PORT", group = "place", requires = "name")]
-    dns: Option<SocketAddr>,
-    /// Ask the servers of this machine
-    #[arg(long, group = "place", requires = "name")]
-    system: bool,
+    #[command(flatten)]
+    source: Source,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -56,9 +48,9 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(report) => {
             if arguments.json {
-                println!("{}", report.to_json())
+                line(report.to_json());
             } else {
-                print!("{report}")
+                print(&report);
             }
             ExitCode::from(report.status())
         }
@@ -73,10 +65,14 @@ fn run(arguments: &Arguments) -> Result<Report, String> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let _guard = runtime.enter(); // the network resolver wants one
-    let asked = arguments.name.as_deref().zip(resolver(arguments)?);
-    let Some((name, dns)) = asked else {
-        let text = arguments.record.as_deref().ok_or("a record is needed, or --name with --zone, --dns or --system")?;
-        return Ok(Report::of(Page::new(None, text, kind_of(text)?.lint(text))));
+    let (name, dns) = match (arguments.name.as_deref(), arguments.source.resolver()?) {
+        (Some(name), Some(dns)) => (name, dns),
+        (None, Some(_)) => return Err("at which name does the record stand? Give --name".into()),
+        (_, None) => {
+            let text = arguments.record.as_deref();
+            let text = text.ok_or("a record is needed, or --name with --zone, --dns or --system")?;
+            return Ok(Report::of(Page::new(None, text, kind_of(text)?.lint(text))));
+        }
     };
     let name = Name::parse(name).map_err(|error| format!("{}: {error}", escape(name)))?;
     runtime.block_on(async {
@@ -90,25 +86,6 @@ fn run(arguments: &Arguments) -> Result<Report, String> {
         }
         Ok(report)
     })
-}
-
-fn resolver(arguments: &Arguments) -> Result<Option<Box<dyn Resolver>>, String> {
-    if let Some(path) = &arguments.zone {
-        return Ok(Some(Box::new(zone(path).map_err(|error| format!("{}: {error}", path.display()))?)));
-    }
-    let network = match arguments.dns {
-        Some(address) => SystemResolver::at(address),
-        None if arguments.system => SystemResolver::from_system(),
-        None => return Ok(None),
-    };
-    Ok(Some(Box::new(network.map_err(|error| error.to_string())?)))
-}
-
-fn zone(path: &Path) -> Result<Zone, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let is_json = path.extension().is_some_and(|extension| extension == "json");
-    let zone = if is_json { Zone::from_json(&text) } else { Zone::parse(&text) };
-    zone.map_err(|error| error.to_string())
 }
 
 /// The texts at a name that some kind claims.

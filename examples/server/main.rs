@@ -1,5 +1,5 @@
 //! `server`: a mail server. Without a configuration it serves the demo domain `example.test` on loopback.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 mod config;
 mod demo;
@@ -16,6 +16,7 @@ use config::{Config, Failure, Flags, Store};
 use demo::Demo;
 use gatepost::{Discard, Handle, MailStore, Maildir, Server, tls};
 use gatepost_dns::{Resolver, Zone};
+use gatepost_examples::output::{line, print};
 use gatepost_resolver::{ConfigError, SystemResolver};
 
 /// The system's allocator keeps what a flood of sessions took.
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
 
 fn run(flags: &Flags, config: &Config) -> Result<(), Failure> {
     if flags.print_config {
-        print!("{}", config.to_toml()?);
+        print(config.to_toml()?);
         return Ok(());
     }
     logs::begin(config);
@@ -46,7 +47,7 @@ fn run(flags: &Flags, config: &Config) -> Result<(), Failure> {
     runtime.block_on(async {
         let server = server(config, demo, store(config)?)?;
         let handle = server.start().await.map_err(|error| Failure::at("start", error))?;
-        println!("{introduction}\nready");
+        line(format_args!("{introduction}\nready"));
         handle.until_signal(|handle| reload(handle, flags, config)).await.map_err(|error| Failure::at("signals", error))
     })
 }

@@ -1,5 +1,5 @@
 //! `verify`: judges messages by SPF, DKIM, ARC and DMARC, and says why.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program talks
+#![allow(clippy::print_stderr)] // a program talks
 
 mod messages;
 mod page;
@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use gatepost::{Bundle, Envelope, Inbound, Judge};
-use gatepost_examples::source::{Source, language, read};
-use gatepost_results::{Explain, Lang};
+use gatepost_examples::output::{Telling, line, print};
+use gatepost_examples::source::{Source, read};
+use gatepost_results::Explain;
 use messages::Found;
 use summary::{Row, Summary};
 
@@ -56,15 +57,8 @@ struct Arguments {
     /// Judge from what was kept, and ask nobody
     #[arg(long, value_name = "FILE", conflicts_with_all = ["bundle", "zone", "dns", "system", "ip", "clock"])]
     replay: Option<PathBuf>,
-    /// The language of the explanation: en or ja
-    #[arg(long, default_value = "en", value_parser = language)]
-    lang: Lang,
-    /// Explain to the reader of the message, in few words
-    #[arg(long)]
-    reader: bool,
-    /// Print the explanation as JSON; of many messages a line each
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    telling: Telling,
     /// Write a page with a chart and all explanations
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -98,7 +92,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         all => runtime.block_on(many(arguments, all, &mut summary, &mut rows))?,
     }
     match &arguments.html {
-        Some(path) => write(path, &page::page(&summary, &rows, arguments.lang)),
+        Some(path) => write(path, &page::page(&summary, &rows, arguments.telling.lang)),
         None => Ok(()),
     }
 }
@@ -115,14 +109,11 @@ async fn one(arguments: &Arguments, found: &Found) -> Result<Inbound, String> {
 }
 
 fn print_one(arguments: &Arguments, judgement: &Inbound) -> Result<(), String> {
-    let outline = if arguments.reader { judgement.for_reader() } else { judgement.explain() };
-    if arguments.json {
-        println!("{}", outline.to_json(arguments.lang));
-    } else if arguments.reader {
-        print!("{}", outline.told(arguments.lang));
-    } else {
-        print!("{}\n{}", judgement.results().to_field(), outline.told(arguments.lang));
+    let outline = if arguments.telling.reader { judgement.for_reader() } else { judgement.explain() };
+    if !arguments.telling.json && !arguments.telling.reader {
+        line(judgement.results().to_field());
     }
+    print(arguments.telling.text(&outline));
     match (&arguments.bundle, &judgement.bundle) {
         (Some(path), Some(bundle)) => write(path, &bundle.to_json()),
         _ => Ok(()),
@@ -139,15 +130,17 @@ async fn many(arguments: &Arguments, all: &[Found], summary: &mut Summary, rows:
             Err(error) => Err(error),
         };
         let row = summary.add(&found.name, judged.as_ref().map_err(Clone::clone));
-        match &row.explanation {
-            Some(outline) if arguments.json => {
+        let heard = match &row.explanation {
+            Some(outline) if arguments.telling.json => {
                 let name = serde_json::Value::from(row.name.as_str());
-                println!("{{\"message\":{name},\"explanation\":{}}}", outline.to_json(arguments.lang));
+                let outline = outline.to_json(arguments.telling.lang);
+                line(format_args!("{{\"message\":{name},\"explanation\":{outline}}}"))
             }
-            None if arguments.json => {
-                println!("{}", serde_json::json!({"message": row.name, "error": row.line}));
-            }
-            _ => println!("{}  {}", row.line, row.name),
+            None if arguments.telling.json => line(serde_json::json!({"message": row.name, "error": row.line})),
+            _ => line(format_args!("{}  {}", row.line, row.name)),
+        };
+        if !heard && arguments.html.is_none() {
+            return Ok(()); // nobody waits for the rest
         }
         if terminal {
             eprint!("\r{} of {}", index + 1, all.len());
@@ -160,10 +153,10 @@ async fn many(arguments: &Arguments, all: &[Found], summary: &mut Summary, rows:
     if terminal {
         eprintln!();
     }
-    if arguments.json {
+    if arguments.telling.json {
         return Ok(());
     }
-    print!("\n{} messages\n{summary}", all.len());
+    print(format_args!("\n{} messages\n{summary}", all.len()));
     Ok(())
 }
 

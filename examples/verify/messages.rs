@@ -17,8 +17,8 @@ pub(crate) struct Found {
 
 enum Place {
     File(PathBuf),
-    /// A part of an mbox, which is read once for all its messages.
-    Mbox(Arc<[u8]>, Range<usize>),
+    /// A part of what was read once for all its messages: an mbox, or a pipe.
+    Part(Arc<[u8]>, Range<usize>),
 }
 
 /// All messages of files, mboxes, and folders with what is below them, in the order of their names.
@@ -39,18 +39,39 @@ fn add(path: &Path, found: &mut Vec<Found>) -> Result<(), String> {
         let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         return below.iter().filter(|path| !hidden(path)).try_for_each(|path| add(path, found));
     }
+    if path.metadata().map_err(place)?.is_file() {
+        return add_file(path, found);
+    }
+    // what comes by a pipe can be read once only
+    let octets: Arc<[u8]> = read(path)?.into();
+    match octets.starts_with(b"From ") {
+        true => add_mbox(path, octets, found),
+        false => {
+            let all = 0..octets.len();
+            found.push(Found { name: path.display().to_string(), place: Place::Part(octets, all) });
+        }
+    }
+    Ok(())
+}
+
+/// A message, or an mbox, by its first line. A message is not read before its turn.
+fn add_file(path: &Path, found: &mut Vec<Found>) -> Result<(), String> {
+    let place = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut begin = Vec::new();
     File::open(path).and_then(|file| file.take(5).read_to_end(&mut begin)).map_err(place)?;
     if begin != b"From " {
         found.push(Found { name: path.display().to_string(), place: Place::File(path.to_owned()) });
         return Ok(());
     }
-    let octets: Arc<[u8]> = read(path)?.into();
+    add_mbox(path, read(path)?.into(), found);
+    Ok(())
+}
+
+fn add_mbox(path: &Path, octets: Arc<[u8]>, found: &mut Vec<Found>) {
     for (index, part) in mbox(&octets).into_iter().enumerate() {
         let name = format!("{}:{}", path.display(), index + 1);
-        found.push(Found { name, place: Place::Mbox(Arc::clone(&octets), part) });
+        found.push(Found { name, place: Place::Part(Arc::clone(&octets), part) });
     }
-    Ok(())
 }
 
 /// Where the messages of an mbox are: behind each line that begins with `From ` at the start or after an empty line.
@@ -77,7 +98,7 @@ impl Found {
                 let octets = read(path)?;
                 return Ok(if contains_crlf(&octets) { octets } else { lines(&octets, |line| line) });
             }
-            Place::Mbox(octets, part) => (octets, part),
+            Place::Part(octets, part) => (octets, part),
         };
         let message = octets.get(part.clone()).unwrap_or_default();
         // the empty line before the next `From ` is the mbox's
