@@ -281,7 +281,7 @@ impl Config {
             ("store or junk_folder", (self.store, &self.junk_folder) != (other.store, &other.junk_folder)),
             ("metrics", self.metrics != other.metrics),
             ("log_format or log_level", (self.log_format, self.log_level) != (other.log_format, other.log_level)),
-            ("limits.remembered", self.limits.remembered != other.limits.remembered),
+            ("limits.remembered", self.limits.0.remembered != other.limits.0.remembered),
             // a queue that is there takes another way, and waits where there is none any more
             ("relay", self.relay.mode == Mode::Off && other.relay.mode != Mode::Off),
         ];

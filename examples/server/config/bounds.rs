@@ -1,53 +1,119 @@
 //! Settings of how much and how long: the tables `[limits]` and `[pop3]`.
 
+use std::fmt;
 use std::time::Duration;
 
 use gatepost::{Network, ServerLimits};
 use gatepost_pop3::server::Config as Pop3Config;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Config, Failure, read};
 
 /// Bounds that few need to change.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Bounds {
-    pub(crate) sessions_per_user: usize,
-    pub(crate) connections_per_minute: u32,
-    pub(crate) messages_per_minute: u32,
-    pub(crate) user_messages_per_minute: u32,
-    #[serde(with = "read::texts")]
-    pub(crate) exempt: Vec<Network>,
-    pub(crate) auth_failures: u32,
-    pub(crate) auth_penalty_seconds: u64,
-    pub(crate) remembered: usize,
-    pub(crate) received_fields: usize,
-    pub(crate) handshake_seconds: u64,
-    pub(crate) write_seconds: u64,
-    pub(crate) session_seconds: u64,
-    pub(crate) octets_per_second: u32,
-    pub(crate) grace_seconds: u64,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bounds(pub(crate) ServerLimits);
+
+/// The bounds of `[limits]` by their names: the one place that has both.
+fn named(limits: &mut ServerLimits) -> [(&'static str, Bound<'_>); 14] {
+    use Bound::{Count, Networks, Rate, Seconds};
+    [
+        ("sessions_per_user", Count(&mut limits.per_user)),
+        ("connections_per_minute", Rate(&mut limits.connection_rate)),
+        ("messages_per_minute", Rate(&mut limits.message_rate)),
+        ("user_messages_per_minute", Rate(&mut limits.user_message_rate)),
+        ("exempt", Networks(&mut limits.exempt)),
+        ("auth_failures", Rate(&mut limits.auth_failures)),
+        ("auth_penalty_seconds", Seconds(&mut limits.auth_penalty)),
+        ("remembered", Count(&mut limits.remembered)),
+        ("received_fields", Count(&mut limits.received)),
+        ("handshake_seconds", Seconds(&mut limits.handshake)),
+        ("write_seconds", Seconds(&mut limits.write)),
+        ("session_seconds", Seconds(&mut limits.session)),
+        ("octets_per_second", Rate(&mut limits.throughput)),
+        ("grace_seconds", Seconds(&mut limits.grace)),
+    ]
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
-        let limits = ServerLimits::default();
-        Bounds {
-            sessions_per_user: limits.per_user,
-            connections_per_minute: limits.connection_rate,
-            messages_per_minute: limits.message_rate,
-            user_messages_per_minute: limits.user_message_rate,
-            exempt: limits.exempt,
-            auth_failures: limits.auth_failures,
-            auth_penalty_seconds: limits.auth_penalty.as_secs(),
-            remembered: limits.remembered,
-            received_fields: limits.received,
-            handshake_seconds: limits.handshake.as_secs(),
-            write_seconds: limits.write.as_secs(),
-            session_seconds: limits.session.as_secs(),
-            octets_per_second: limits.throughput,
-            grace_seconds: limits.grace.as_secs(),
+/// A bound, as the file writes it.
+enum Bound<'a> {
+    Count(&'a mut usize),
+    Rate(&'a mut u32),
+    Seconds(&'a mut Duration),
+    Networks(&'a mut Vec<Network>),
+}
+
+impl Serialize for Bounds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(named(&mut self.0.clone()))
+    }
+}
+
+impl Serialize for Bound<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Bound::Count(count) => count.serialize(serializer),
+            Bound::Rate(rate) => rate.serialize(serializer),
+            Bound::Seconds(time) => time.as_secs().serialize(serializer),
+            Bound::Networks(networks) => read::texts::serialize(networks, serializer),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bounds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Table)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Bound<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self {
+            Bound::Count(count) => *count = Deserialize::deserialize(deserializer)?,
+            Bound::Rate(rate) => *rate = Deserialize::deserialize(deserializer)?,
+            Bound::Seconds(time) => *time = Duration::from_secs(Deserialize::deserialize(deserializer)?),
+            Bound::Networks(networks) => *networks = read::texts::deserialize(deserializer)?,
+        }
+        Ok(())
+    }
+}
+
+/// Reads the table; what it does not name stays at its default.
+struct Table;
+
+impl<'de> Visitor<'de> for Table {
+    type Value = Bounds;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of bounds")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Bounds, A::Error> {
+        let mut bounds = Bounds::default();
+        while let Some(index) = table.next_key_seed(Name)? {
+            if let Some((_, bound)) = named(&mut bounds.0).into_iter().nth(index) {
+                table.next_value_seed(bound)?;
+            }
+        }
+        Ok(bounds)
+    }
+}
+
+/// Reads a name: an error at it has its place in the file.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        let wanted = String::deserialize(deserializer)?;
+        let names = named(&mut ServerLimits::default()).map(|(name, _)| name);
+        names
+            .iter()
+            .position(|name| *name == wanted)
+            .ok_or_else(|| Error::custom(format!("unknown field `{wanted}`, expected one of `{}`", names.join("`, `"))))
     }
 }
 
@@ -81,24 +147,10 @@ impl Default for Pop3 {
 
 impl Config {
     pub(crate) fn limits(&self) -> ServerLimits {
-        let (mut limits, bounds) = (ServerLimits::default(), &self.limits);
+        let mut limits = self.limits.0.clone();
         limits.message = self.message_limit;
         limits.connections = self.connections;
         limits.per_peer = self.connections_per_peer;
-        limits.per_user = bounds.sessions_per_user;
-        limits.connection_rate = bounds.connections_per_minute;
-        limits.message_rate = bounds.messages_per_minute;
-        limits.user_message_rate = bounds.user_messages_per_minute;
-        limits.exempt.clone_from(&bounds.exempt);
-        limits.auth_failures = bounds.auth_failures;
-        limits.auth_penalty = Duration::from_secs(bounds.auth_penalty_seconds);
-        limits.remembered = bounds.remembered;
-        limits.received = bounds.received_fields;
-        limits.handshake = Duration::from_secs(bounds.handshake_seconds);
-        limits.write = Duration::from_secs(bounds.write_seconds);
-        limits.session = Duration::from_secs(bounds.session_seconds);
-        limits.throughput = bounds.octets_per_second;
-        limits.grace = Duration::from_secs(bounds.grace_seconds);
         limits
     }
 

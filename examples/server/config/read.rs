@@ -186,6 +186,8 @@ mod tests {
         for (text, place, reason) in [
             ("hostname = 'a.test'\nhostnme = 'a.test'", "g.toml:2:1", "did you mean `hostname`?"),
             ("[limits]\nsesions_per_user = 3", "g.toml:2:1", "did you mean `sessions_per_user`?"),
+            ("[limits]\nremembered = 1\ngrace_seconds = 'x'", "g.toml:3:17", "expected u64"),
+            ("[limits]\nexempt = ['x']", "g.toml:2:10", "expected an address"),
             ("policy = 'rejct'", "g.toml:1:10", "did you mean `reject`?"),
             ("[[listen]]\nservice = 'smtp'\naddress = '[::]:25'", "g.toml:2:11", "expected one of `mx`"),
             ("[[listen]]\nservice = 'mx'\naddress = '25'", "g.toml:3:11", "invalid socket address"),
