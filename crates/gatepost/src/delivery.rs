@@ -122,21 +122,31 @@ impl Shared {
         recipients: Vec<Mailbox>,
         folder: Folder,
     ) -> io::Result<()> {
+        if !self.store.waits() && message.body.is_in_memory() {
+            return self.store_for(message, from, &recipients, folder);
+        }
         let (shared, from) = (Arc::clone(self), from.clone());
-        let stored = tokio::task::spawn_blocking(move || {
-            let mut message = message;
-            let stripped = strip(&message.inbound.headers, &[shared.hostname.as_str()]);
-            let mut top = trace::return_path(&from);
-            top.push_str(&message.inbound.results().to_field());
-            top.push_str(message.inbound.received_spf());
-            top.push_str(&message.received);
-            for recipient in &recipients {
-                let head = top.as_bytes().chain(stripped.headers.as_slice()).chain(&b"\r\n"[..]);
-                shared.store.deliver(recipient, folder, &mut head.chain(message.body.reader()?))?;
-            }
-            Ok(())
-        });
+        let stored = tokio::task::spawn_blocking(move || shared.store_for(message, &from, &recipients, folder));
         stored.await.map_err(io::Error::other)?
+    }
+
+    fn store_for(
+        &self,
+        mut message: Judged,
+        from: &ReversePath,
+        recipients: &[Mailbox],
+        folder: Folder,
+    ) -> io::Result<()> {
+        let stripped = strip(&message.inbound.headers, &[self.hostname.as_str()]);
+        let mut top = trace::return_path(from);
+        top.push_str(&message.inbound.results().to_field());
+        top.push_str(message.inbound.received_spf());
+        top.push_str(&message.received);
+        for recipient in recipients {
+            let head = top.as_bytes().chain(stripped.headers.as_slice()).chain(&b"\r\n"[..]);
+            self.store.deliver(recipient, folder, &mut head.chain(message.body.reader()?))?;
+        }
+        Ok(())
     }
 }
 

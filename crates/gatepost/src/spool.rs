@@ -39,6 +39,11 @@ impl Spool {
         }
     }
 
+    /// Whether nothing has to be read from a disk.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.file.is_none()
+    }
+
     /// From the first octet on.
     pub(crate) fn reader(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
         match &mut self.file {

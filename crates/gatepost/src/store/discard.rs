@@ -16,6 +16,10 @@ impl MailStore for Discard {
         io::copy(message, &mut io::sink()).map(drop)
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn open(&self, _owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {
         Err(OpenError::Temporary)
     }

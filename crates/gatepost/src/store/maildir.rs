@@ -2,10 +2,11 @@
 
 mod incoming;
 mod index;
+mod nameless;
 mod open;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufWriter, IntoInnerError, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -76,13 +77,13 @@ impl Maildir {
 impl MailStore for Maildir {
     fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()> {
         let maildir = self.folder(to, folder);
-        let mut incoming = Incoming::begin(&maildir)?;
+        let mut incoming = BufWriter::with_capacity(GATHERED, Incoming::begin(&maildir)?);
         if folder == Folder::Junk {
             // Maildir++: this is a folder of another Maildir
             File::options().create(true).append(true).mode(0o600).open(maildir.join("maildirfolder"))?;
         }
         io::copy(message, &mut incoming)?;
-        incoming.finish()
+        incoming.into_inner().map_err(IntoInnerError::into_error)?.finish()
     }
 
     fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {
@@ -99,6 +100,9 @@ impl MailStore for Maildir {
         }
     }
 }
+
+/// A message comes in pieces: our fields, the rest of its header, its body. Most have room in so many octets, and are one write.
+const GATHERED: usize = 32 << 10;
 
 /// Makes sure that names in a folder are on the disk.
 fn sync_folder(folder: &Path) -> io::Result<()> {

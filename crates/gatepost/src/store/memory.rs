@@ -55,6 +55,10 @@ impl MailStore for Memory {
         Ok(())
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {
         let mut shared = self.lock();
         if !shared.locked.insert(owner.user.clone()) {

@@ -29,6 +29,11 @@ pub enum Folder {
 pub trait MailStore: Send + Sync {
     /// Stores a message durably: when this returns, a crash does not lose it.
     fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()>;
+    /// Whether [`MailStore::deliver`] waits for a disk or a network. What does not is called where the session runs: handing it
+    /// over to a thread that may wait costs more than it does.
+    fn waits(&self) -> bool {
+        true
+    }
     /// Opens a user's inbox for one session alone.
     fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError>;
 }
@@ -46,6 +51,10 @@ pub trait Maildrop: Send + Sync {
 impl<S: MailStore + ?Sized> MailStore for std::sync::Arc<S> {
     fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()> {
         (**self).deliver(to, folder, message)
+    }
+
+    fn waits(&self) -> bool {
+        (**self).waits()
     }
 
     fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {

@@ -1,4 +1,4 @@
-//! A message on its way into a Maildir.
+//! A message on its way into a Maildir: a file that has no name before it is whole, or one in `tmp` where there are none.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -9,27 +9,35 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::sync_folder;
+use super::{nameless, sync_folder};
 use crate::store::crlf::Sizes;
 
-/// A message that is written to `tmp`, and shown in `new` once it is whole and on the disk. Dropped before that it is gone.
+/// A message that is shown in `new` once it is whole and on the disk. Dropped before that it is gone.
 #[derive(Debug)]
 pub struct Incoming {
     maildir: PathBuf,
     unique: String,
     file: File,
+    /// Its name in `tmp`, if it has one.
+    temporary: Option<PathBuf>,
     sizes: Sizes,
-    finished: bool,
 }
 
 impl Incoming {
     /// Makes what is missing of the Maildir, too.
     pub fn begin(maildir: impl Into<PathBuf>) -> io::Result<Self> {
-        let maildir = maildir.into();
-        prepare(&maildir)?;
-        let unique = unique_name()?;
-        let file = File::options().write(true).create_new(true).mode(0o600).open(maildir.join("tmp").join(&unique))?;
-        Ok(Incoming { maildir, unique, file, sizes: Sizes::default(), finished: false })
+        let (maildir, unique) = (maildir.into(), unique_name()?);
+        match prepared(&maildir, || nameless::open(&maildir.join("new")))? {
+            Some(file) => Ok(Incoming { maildir, unique, file, temporary: None, sizes: Sizes::default() }),
+            None => Self::named(maildir, unique),
+        }
+    }
+
+    /// With a name in `tmp`.
+    fn named(maildir: PathBuf, unique: String) -> io::Result<Self> {
+        let path = maildir.join("tmp").join(&unique);
+        let file = prepared(&maildir, || File::options().write(true).create_new(true).mode(0o600).open(&path))?;
+        Ok(Incoming { maildir, unique, file, temporary: Some(path), sizes: Sizes::default() })
     }
 
     /// Shows it. When this returns, a crash does not lose it.
@@ -37,13 +45,14 @@ impl Incoming {
         self.file.sync_all()?;
         // S= and W= as Dovecot writes them: octets, and octets with CRLF line ends
         let name = format!("{},S={},W={}", self.unique, self.sizes.octets, self.sizes.crlf);
-        fs::rename(self.temporary(), self.maildir.join("new").join(name))?;
-        self.finished = true;
-        sync_folder(&self.maildir.join("new"))
-    }
-
-    fn temporary(&self) -> PathBuf {
-        self.maildir.join("tmp").join(&self.unique)
+        let folder = self.maildir.join("new");
+        let shown = folder.join(name);
+        prepared(&self.maildir, || match &self.temporary {
+            Some(temporary) => fs::rename(temporary, &shown),
+            None => nameless::name(&self.file, &shown),
+        })?;
+        self.temporary = None;
+        sync_folder(&folder)
     }
 }
 
@@ -61,8 +70,8 @@ impl Write for Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        if !self.finished {
-            let _ = fs::remove_file(self.temporary()); // the next session finds it when it is old
+        if let Some(temporary) = &self.temporary {
+            let _ = fs::remove_file(temporary); // the next session finds it when it is old
         }
     }
 }
@@ -77,6 +86,14 @@ fn unique_name() -> io::Result<String> {
     SystemRandom::new().fill(&mut octets).map_err(|_| io::Error::other("the system has no randomness"))?;
     let random = u64::from_ne_bytes(octets);
     Ok(format!("{seconds}.M{micros:06}P{pid}R{random:016x}Q{counter}.gatepost"))
+}
+
+/// Does what needs a Maildir. Nearly always it is there, and was not looked for.
+fn prepared<T>(maildir: &Path, act: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match act() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => prepare(maildir).and_then(|()| act()),
+        done => done,
+    }
 }
 
 /// Makes what is missing of a Maildir, so that a crash does not undo it.
@@ -98,5 +115,38 @@ fn create_durably(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => sync_folder(parent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(maildir: &Path, part: &str) -> Vec<String> {
+        let entries = fs::read_dir(maildir.join(part)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// Both ways show a message when it is whole and not before, in a Maildir that was not there, and leave nothing behind.
+    #[test]
+    fn a_message_is_shown_when_it_is_whole() {
+        let maildir = std::env::temp_dir().join(format!("gatepost-incoming-{}", std::process::id()));
+        for (count, named) in [(1, false), (2, true)] {
+            let begin = || match named {
+                false => Incoming::begin(&maildir).unwrap(),
+                true => Incoming::named(maildir.clone(), unique_name().unwrap()).unwrap(),
+            };
+            let (mut dropped, mut kept) = (begin(), begin());
+            dropped.write_all(b"half a mess").unwrap();
+            kept.write_all(b"a: b\n\nc\n").unwrap();
+            assert_eq!((names(&maildir, "new").len(), names(&maildir, "tmp").is_empty()), (count - 1, !named));
+            drop(dropped);
+            fs::remove_dir(maildir.join("cur")).unwrap(); // nobody but readers needs it
+            kept.finish().unwrap();
+            assert!(names(&maildir, "new").iter().all(|name| name.ends_with(".gatepost,S=8,W=11")));
+            assert_eq!((names(&maildir, "new").len(), names(&maildir, "tmp").len()), (count, 0));
+            prepare(&maildir).unwrap();
+        }
+        fs::remove_dir_all(&maildir).unwrap();
     }
 }
