@@ -183,7 +183,7 @@ impl Submission {
     fn on(&mut self, smtp: &mut Client, event: Event) {
         match event {
             Event::Ready(offered) => self.ready(smtp, &offered),
-            Event::Authenticated => self.note("logged in"),
+            Event::Authenticated(mechanism) => self.note(&format!("logged in by {mechanism}")),
             Event::Recipient(index, response) => {
                 self.refused |= !response.is_positive();
                 let verdict = if response.is_positive() { "accepted" } else { "refused" };

@@ -78,7 +78,7 @@ impl Session {
                 client.start_tls();
             }
             Event::Ready(_) => self.log_in(client)?,
-            Event::Authenticated => self.logged_in = true,
+            Event::Authenticated(_) => self.logged_in = true,
             Event::Idle => self.go_on(client),
             Event::Sizes(sizes) => self.sizes = sizes.into_iter().collect(),
             Event::Uids(uids) => self.uids = uids,

@@ -60,7 +60,7 @@ async fn a_client_logs_in_over_starttls_and_over_implicit_tls() {
         let connection = connect(&handle, service, "localhost", &tls).await.unwrap();
         assert_eq!(connection.tls().is_some(), service == Service::Submissions);
         let (seen, ended) = log_in(connection).await;
-        assert_eq!(seen, [Event::Authenticated], "{service:?}");
+        assert_eq!(seen, [Event::Authenticated("PLAIN")], "{service:?}");
         ended.unwrap();
     }
     handle.stop().await;

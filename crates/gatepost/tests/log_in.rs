@@ -74,7 +74,7 @@ async fn a_certificate_logs_in() {
     let (handle, tls) = start(&folder, |server, tls| server.tls(with_authorities(tls)).users(users)).await;
 
     let shown = tls.clone().certificate(&pem, &key).unwrap();
-    assert_eq!(log_in(&handle, &shown, &Credentials::certificate()).await, [Event::Authenticated]);
+    assert_eq!(log_in(&handle, &shown, &Credentials::certificate()).await, [Event::Authenticated("EXTERNAL")]);
     // a certificate that TLS verifies and no user has; and none at all
     let other = tls.clone().certificate(&stranger, &strangers_key).unwrap();
     let refused = log_in(&handle, &other, &Credentials::certificate()).await;
@@ -111,7 +111,7 @@ async fn tokens_are_not_guessed_for_long() {
     let (handle, tls) =
         start(&folder, |server, tls| server.tls(tls).authenticator(Tokens).sasl(policy).limits(limits)).await;
     let (right, wrong) = (Credentials::token("", "right"), Credentials::token("", "wrong"));
-    assert_eq!(log_in(&handle, &tls, &right).await, [Event::Authenticated]);
+    assert_eq!(log_in(&handle, &tls, &right).await, [Event::Authenticated("OAUTHBEARER")]);
     for _ in 0..2 {
         let told = log_in(&handle, &tls, &wrong).await;
         let [Event::Failed(Failure::Authentication(ClientError::Told(json)))] = told.as_slice() else {

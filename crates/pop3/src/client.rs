@@ -35,8 +35,9 @@ pub use request::Request;
 pub enum Event {
     /// The server can do this; say how to go on with [`Client::start_tls`], [`Client::log_in`] or [`Client::quit`].
     Ready(Capabilities),
-    /// The server accepted the credentials; the maildrop is ours until [`Client::quit`].
-    Authenticated,
+    /// The server accepted the credentials, by this mechanism or by `USER` and PASS; the maildrop is ours until
+    /// [`Client::quit`].
+    Authenticated(&'static str),
     /// All that was asked is answered; go on with [`Client::ask`] or [`Client::quit`].
     Idle,
     /// STAT: how many messages there are, and how many octets.
@@ -176,6 +177,7 @@ impl Client {
         if fatal {
             self.state = State::Closed;
             self.input.clear();
+            Secret::wipe(&mut self.output); // it may be a log-in
             self.output.clear();
         } else {
             self.state = State::Authorization;

@@ -30,6 +30,16 @@ enum How {
     Scram,
 }
 
+impl How {
+    fn name(self) -> &'static str {
+        match self {
+            How::User => "USER",
+            How::Plain => "PLAIN",
+            How::Scram => "SCRAM-SHA-256",
+        }
+    }
+}
+
 fn mechanism(how: How, password: &str) -> Box<dyn ClientMechanism> {
     match how {
         How::Scram => Box::new(ScramClient::new("ann", &Secret::new(password), "clientnonce", Default::default())),
@@ -133,7 +143,7 @@ proptest! {
         let (heard, deleted) = session(how, "pen cil", &messages, chunk);
         prop_assert_eq!(deleted, Some(vec![0, 1, 2]));
         let sizes: Vec<(u64, u64)> = (1..).zip(messages.iter().map(|message| message.len() as u64)).collect();
-        prop_assert_eq!(&heard[0], &Heard::Authenticated);
+        prop_assert_eq!(&heard[0], &Heard::Authenticated(how.name()));
         prop_assert_eq!(&heard[1], &Heard::Statistics { messages: 3, octets: sizes.iter().map(|(_, size)| size).sum() });
         prop_assert_eq!(&heard[2], &Heard::Sizes(sizes));
         prop_assert_eq!(&heard[3], &Heard::Uids((1..).zip(["u0", "u1", "u2"].map(str::to_owned)).collect()));

@@ -102,6 +102,11 @@ impl ClientExchange {
         (ClientExchange { mechanism, kept, error: None }, words)
     }
 
+    /// The mechanism's registered name.
+    pub fn name(&self) -> &'static str {
+        self.mechanism.name()
+    }
+
     /// The line that answers what came behind `334 ` or `+ `. It is `*` where the exchange has to be given up; the server's
     /// last word is to come in any case.
     pub fn challenge(&mut self, text: &[u8]) -> Secret {

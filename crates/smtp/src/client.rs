@@ -36,8 +36,8 @@ pub enum Event {
     /// The server can do this; say what to do with [`Client::start_tls`], [`Client::log_in`], [`Client::send`] or
     /// [`Client::quit`].
     Ready(Capabilities),
-    /// The server accepted the credentials.
-    Authenticated,
+    /// The server accepted the credentials, by this mechanism.
+    Authenticated(&'static str),
     /// What the server says to a recipient of the envelope, by its index. Nothing is told if it refused the sender.
     Recipient(usize, Response),
     /// Give the message with [`Client::data`] and [`Client::end_data`].
@@ -233,6 +233,12 @@ impl Client {
         }
     }
 
+    /// What was to be said may have been a log-in.
+    fn forget_output(&mut self) {
+        Secret::wipe(&mut self.output);
+        self.output.clear();
+    }
+
     fn hello(&mut self, extended: bool) {
         let verb = match (self.lmtp, extended) {
             (true, _) => "LHLO",
@@ -313,10 +319,10 @@ impl Client {
             let line = exchange.challenge(text);
             return self.say_all(&[line.expose()], State::Authenticating(exchange));
         }
-        let accepted = response.is_positive();
+        let (accepted, name) = (response.is_positive(), exchange.name());
         match exchange.end(accepted) {
             Ok(()) => {
-                self.events.push_back(Event::Authenticated);
+                self.events.push_back(Event::Authenticated(name));
                 self.state = State::Ready;
             }
             Err(ClientError::Refused) => self.fail(Failure::Refused(response), false),
@@ -377,7 +383,7 @@ impl Endpoint for Client {
 
     fn closed(&mut self) {
         if !matches!(self.state, State::Closed) {
-            self.output.clear();
+            self.forget_output();
             self.fail(Failure::Closed, true);
         }
     }

@@ -104,9 +104,10 @@ fn a_submission_goes_through_at_every_chunk_size() {
         for mechanism in
             [Box::new(PlainClient::new("ann", Secret::new("pencil"))) as Box<dyn ClientMechanism>, Box::new(scram)]
         {
+            let name = mechanism.name();
             let (heard, taken) = submit(mechanism, message, chunk);
             assert_eq!(taken, [message], "{heard:?}");
-            assert!(matches!(heard[0], Heard::Authenticated), "{heard:?}");
+            assert_eq!(heard[0], Heard::Authenticated(name));
             assert!(matches!(&heard[3], Heard::Done(reply) if reply.code == 250), "{heard:?}");
         }
     }

@@ -1,8 +1,9 @@
 //! Octets of the peer, cut into lines: only CRLF ends one, and no octet is searched twice.
 
 use bytes::{Bytes, BytesMut};
+use zeroize::Zeroize;
 
-/// A bounded buffer of what came and was not used yet.
+/// A bounded buffer of what came and was not used yet. There may be a log-in in it: what it leaves behind is wiped.
 #[derive(Debug, Default)]
 pub struct Input {
     buffer: BytesMut,
@@ -33,12 +34,31 @@ impl Input {
 
     /// Adds octets.
     pub fn feed(&mut self, octets: &[u8]) {
+        if let Some(mut left) = self.make_room(octets.len()) {
+            left.zeroize();
+        }
         self.buffer.extend_from_slice(octets);
     }
 
-    /// Adds octets that are given away: not copied where nothing is left of those before, or where they lie together.
-    pub fn feed_owned(&mut self, octets: BytesMut) {
-        if self.buffer.is_empty() { self.buffer = octets } else { self.buffer.unsplit(octets) }
+    /// Adds octets that are given away: not copied where nothing is left of those before.
+    pub fn feed_owned(&mut self, mut octets: BytesMut) {
+        if self.buffer.is_empty() {
+            self.buffer = octets;
+        } else {
+            self.feed(&octets);
+            octets.zeroize();
+        }
+    }
+
+    /// Moves to a larger buffer where this one has no room for so many octets; what was moved from, as it was.
+    fn make_room(&mut self, more: usize) -> Option<BytesMut> {
+        let (length, room) = (self.buffer.len(), self.buffer.capacity());
+        if length == 0 || room - length >= more {
+            return None;
+        }
+        let mut larger = BytesMut::with_capacity((length + more).max(2 * length));
+        larger.extend_from_slice(&self.buffer);
+        Some(std::mem::replace(&mut self.buffer, larger))
     }
 
     /// Whether nothing is left.
@@ -48,7 +68,7 @@ impl Input {
 
     /// Throws everything away.
     pub fn clear(&mut self) {
-        *self = Input::default();
+        *self = Input::default(); // what was there is wiped as it is dropped
     }
 
     /// Cuts off a line of at most `limit` octets without its CRLF.
@@ -59,7 +79,7 @@ impl Input {
             self.searched = self.buffer.len();
             if self.buffer.len() > limit + 1 {
                 // keep the last octet: it may be the CR of the line end
-                let _ = self.buffer.split_to(self.buffer.len() - 1);
+                self.buffer.split_to(self.buffer.len() - 1).zeroize();
                 self.searched = 0;
                 self.discarding = true;
             }
@@ -68,13 +88,13 @@ impl Input {
         let mut line = self.buffer.split_to(end + 2);
         line.truncate(end);
         self.searched = 0;
-        if std::mem::take(&mut self.discarding) || line.len() > limit {
-            return Line::TooLong;
-        }
-        match memchr::memchr3(b'\r', b'\n', 0, &line) {
-            Some(_) => Line::Malformed,
-            None => Line::Whole(line),
-        }
+        let refused = match std::mem::take(&mut self.discarding) || line.len() > limit {
+            true => Line::TooLong,
+            false if memchr::memchr3(b'\r', b'\n', 0, &line).is_some() => Line::Malformed,
+            false => return Line::Whole(line),
+        };
+        line.zeroize();
+        refused
     }
 
     /// Takes at most `limit` octets as they are.
@@ -89,5 +109,38 @@ impl Input {
     /// All that is there, to be used in part; see [`Input::take`].
     pub fn octets(&self) -> &[u8] {
         &self.buffer
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.buffer.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing is ever left where no other code can wipe it: a buffer that grows is given back, and not freed on the way.
+    #[test]
+    fn what_is_moved_from_can_be_wiped() {
+        let mut input = Input::new();
+        let (mut kept, mut moves) = (Vec::new(), 0);
+        for octet in b"AUTH PLAIN AGFubgBzZWNyZXQ=".repeat(100) {
+            if let Some(left) = input.make_room(1) {
+                assert_eq!(left, kept);
+                moves += 1;
+            }
+            let (length, room) = (input.buffer.len(), input.buffer.capacity());
+            input.feed(&[octet]);
+            assert!(length == 0 || input.buffer.capacity() == room, "the buffer grew by itself");
+            kept.push(octet);
+        }
+        assert!((3..30).contains(&moves), "{moves}");
+        assert_eq!(input.octets(), kept);
+        input.feed_owned(BytesMut::from(&b"\r\nQUIT\r\n"[..]));
+        assert!(matches!(input.line(9999), Line::Whole(line) if line == kept));
+        assert!(matches!(input.line(9999), Line::Whole(line) if line == "QUIT"));
     }
 }

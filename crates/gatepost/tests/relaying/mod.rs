@@ -114,7 +114,7 @@ pub async fn submit_envelope(handle: &Handle, mut envelope: Envelope, text: &str
                 smtp.end_data();
             }
             Event::Recipient(_, response) | Event::Done(response) => last = response,
-            Event::Authenticated | Event::Failed(_) => {}
+            Event::Authenticated(_) | Event::Failed(_) => {}
             other => panic!("{other:?}"),
         }
         Ok(())

@@ -128,7 +128,7 @@ impl Client {
             (State::Utf8(login), _) => self.begin(login), // without it there are surrogates
             (State::Authenticating(exchange), status) => self.authenticated(exchange, status),
             (State::User(password), Ok(_)) => self.say_all(&[b"PASS ", password.expose()], State::Pass),
-            (State::Pass, Ok(_)) => self.logged_in(),
+            (State::Pass, Ok(_)) => self.logged_in("USER"),
             (State::User(_) | State::Pass, Err(refusal)) => self.fail(Failure::Refused(refusal), false),
             (State::Quitting, _) => self.state = State::Closed,
             (_, Err(refusal)) => self.fail(Failure::Refused(refusal), true),
@@ -137,15 +137,16 @@ impl Client {
     }
 
     fn authenticated(&mut self, exchange: ClientExchange, status: Result<String, Refusal>) {
+        let name = exchange.name();
         match (exchange.end(status.is_ok()), status) {
-            (Ok(()), _) => self.logged_in(),
+            (Ok(()), _) => self.logged_in(name),
             (Err(ClientError::Refused), Err(refusal)) => self.fail(Failure::Refused(refusal), false),
             (Err(error), status) => self.fail(Failure::Authentication(error), status.is_ok()),
         }
     }
 
-    fn logged_in(&mut self) {
+    fn logged_in(&mut self, by: &'static str) {
         self.state = State::Transaction(Receiving::Status);
-        self.events.push_back(Event::Authenticated);
+        self.events.push_back(Event::Authenticated(by));
     }
 }
