@@ -23,7 +23,7 @@ pub struct Limits {
     pub queries: usize,
     /// Author domains that are evaluated (default 4).
     pub authors: usize,
-    /// Identifiers that are compared (default 10).
+    /// Identifiers below the organizational domain that are walked for (default 10); others need no walk.
     pub identifiers: usize,
     /// Octets of a record; a longer one is none (default 4096; RFC 9989 has no bound).
     pub record_bytes: usize,
@@ -155,10 +155,14 @@ impl<'a> Asking<'a> {
         passed: &Identifiers,
     ) -> Vec<(Domain, Result<Domain, LookupError>)> {
         let mut orgs: Vec<(Domain, _)> = Vec::new();
-        for identifier in passed.compared(record).take(self.limits.identifiers) {
+        for identifier in passed.compared(record) {
             let known = orgs.iter().any(|(domain, _)| domain == identifier.domain);
             if known || !needs_walk(author, own_org, &identifier) {
                 continue;
+            }
+            // foreign identifiers cost nothing: they may not push out one that could be aligned (RFC 9989 §4.4.1)
+            if orgs.len() == self.limits.identifiers {
+                break;
             }
             let identifier = identifier.domain;
             let org = self.organization(identifier).await.map(|(org, _)| org);

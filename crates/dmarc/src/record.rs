@@ -229,6 +229,12 @@ fn uris(value: &str) -> Vec<String> {
         let mailto_ok = !scheme.eq_ignore_ascii_case("mailto") || rest.contains('@');
         (scheme_ok && rest_ok && mailto_ok).then(|| uri.to_owned())
     };
-    let without_size = |uri: &str| uri.split('!').next().unwrap_or_default().trim().to_owned();
-    value.split(',').filter_map(|uri| valid(&without_size(uri))).collect()
+    value.split(',').filter_map(|uri| valid(without_size(uri.trim())?)).collect()
+}
+
+/// `obs-dmarc-report-size = "!" 1*DIGIT [ "k" / "m" / "g" / "t" ]`; any other `!` had to be encoded (RFC 9989 §4.8).
+fn without_size(uri: &str) -> Option<&str> {
+    let Some((uri, size)) = uri.split_once('!') else { return Some(uri) };
+    let digits = size.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', 't', 'T']).unwrap_or(size);
+    (!digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit())).then_some(uri)
 }

@@ -106,7 +106,10 @@ fn faulty_policies() {
         let with = format!("v=DMARC1; {tags}; rua=mailto:a@example.com");
         let outcome = judge(&[("example.com", &with)], "example.com", &Identifiers::default(), Preset::Strict);
         assert_eq!((outcome.verdict, outcome.requested), (Verdict::Fail, Some(Request::None)), "{tags}");
-        for rua in ["", "rua=", "rua=junk", "rua=mailto:nobody", "ruf=mailto:a@example.com"] {
+        // only a size may stand behind a `!` (§4.8)
+        let bad_size =
+            "rua=mailto:a@example.com!, mailto:a@example.com!10x, mailto:a@example.com!m, mailto:a!b@example.com";
+        for rua in ["", "rua=", "rua=junk", "rua=mailto:nobody", "ruf=mailto:a@example.com", bad_size] {
             let without = format!("v=DMARC1; {tags}; {rua}");
             assert_eq!(word(&[("example.com", &without)], "example.com", &dkim("example.com")), "none", "{without}");
         }
@@ -229,6 +232,10 @@ fn alignment() {
     ] {
         assert_eq!(word(&[("example.com", record)], from, &passed), wanted, "{record} {from} {passed:?}");
     }
+    // signatures of strangers do not push out the one that is aligned
+    let strangers = (0..20).fold(Identifiers::default(), |all, n| all.with_dkim(&domain(&format!("s{n}.net")), "pass"));
+    let passed = strangers.with_dkim(&domain("mail.example.com"), "pass");
+    assert_eq!(word(&[("example.com", &relaxed)], "example.com", &passed), "pass");
     let below = [("example.com", "v=DMARC1; p=reject"), ("b.example.com", "v=DMARC1; p=none; psd=n")];
     assert_eq!(word(&below, "example.com", &dkim("a.b.example.com")), "fail", "an organization of its own below ours");
     for result in ["fail", "none", "neutral", "softfail", "permerror", "policy", "PASS", ""] {
