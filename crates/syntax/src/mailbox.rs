@@ -178,6 +178,10 @@ fn parse_host(text: &str) -> Result<Host, MailboxError> {
             .map(|address| Host::Address(address.into()))
             .map_err(|_| MailboxError::Literal);
     }
+    // an IPv6 address without its tag would be a literal of a tag `2001`, which nobody standardized
+    if inner.parse::<Ipv6Addr>().is_ok() {
+        return Err(MailboxError::Literal);
+    }
     // General-address-literal = Standardized-tag ":" 1*dcontent (RFC 5321 §4.1.3)
     let tag_ok = tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         && tag.ends_with(|c: char| c.is_ascii_alphanumeric());

@@ -17,6 +17,8 @@ fn spoofed_paths_are_refused() {
         "a@b.example",
         "<a@b.example.>",
         "<a\r\n@b.example>",
+        "<a@[2001:db8::1]>", // RFC 5321 §4.1.3: the tag `IPv6:` is missing
+        "<a@[::1]>",
     ] {
         assert!(ReversePath::parse(path).is_err(), "{path}");
     }
