@@ -259,7 +259,7 @@ impl<'a> Evaluation<'a> {
         self.uses_sender |= text.uses("sloh");
         // the limits are for terms, which have spoken
         let validated = if text.uses("p") { self.validated(found, 0).await.unwrap_or(None) } else { None };
-        Some(explanation::make_safe(&text.expand(&self.values(found, validated.as_ref())), self.limits))
+        Some(explanation::of_text(&text, &self.values(found, validated.as_ref()), self.limits))
     }
 
     /// RFC 7208 §4.6.4: at most 10 over all records.

@@ -2,7 +2,7 @@
 
 use gatepost_dns::Answer;
 
-use crate::macros::{MacroString, Place};
+use crate::macros::{MacroString, Place, Values};
 use crate::query::Limits;
 
 /// The explain-string of an answer that has one text; ASCII only.
@@ -16,6 +16,8 @@ pub(crate) fn of_answer(answer: &Answer) -> Option<MacroString> {
 }
 
 /// One line of printable ASCII: macros may have brought anything in, and it goes into an SMTP reply.
-pub(crate) fn make_safe(text: &str, limits: &Limits) -> String {
+pub(crate) fn of_text(text: &MacroString, values: &Values<'_>, limits: &Limits) -> String {
+    // a character has four octets at most: what is beyond would be cut off below
+    let text = text.expand(values, limits.explanation_bytes.saturating_mul(4));
     text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).take(limits.explanation_bytes).collect()
 }

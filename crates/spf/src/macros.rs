@@ -1,5 +1,6 @@
 //! Macros (RFC 7208 §7): parsed once, expanded per query.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::UNIX_EPOCH;
@@ -113,7 +114,17 @@ impl MacroString {
         if self.is_withheld(values.query) {
             return None;
         }
-        name_of(&self.expand(values))
+        // RFC 7208 §7.3: only the right-hand end of a long name counts, so the rest need not be written out
+        let (mut pieces, mut length) = (Vec::new(), 0);
+        for part in self.parts.iter().rev() {
+            let piece = part.expand(values);
+            length += piece.len();
+            pieces.push(piece);
+            if length > NAME_OCTETS + 1 {
+                break;
+            }
+        }
+        name_of(&pieces.iter().rev().map(|piece| &**piece).collect::<String>())
     }
 
     /// Whether it needs a local part that is not ASCII: then its term does not match (RFC 8616 §4).
@@ -121,22 +132,35 @@ impl MacroString {
         !query.local.is_ascii() && self.uses("sl")
     }
 
-    pub(crate) fn expand(&self, values: &Values<'_>) -> String {
+    /// The front of what it stands for: it ends when it has `enough` octets.
+    pub(crate) fn expand(&self, values: &Values<'_>, enough: usize) -> String {
         let mut out = String::new();
         for part in &self.parts {
-            match part {
-                Part::Literal(literal) => out.push_str(literal),
-                Part::Macro(one) => one.expand(values, &mut out),
+            out.push_str(&part.expand(values));
+            if out.len() >= enough {
+                break;
             }
         }
         out
     }
 }
 
+impl Part {
+    fn expand(&self, values: &Values<'_>) -> Cow<'_, str> {
+        match self {
+            Part::Literal(literal) => Cow::Borrowed(literal),
+            Part::Macro(one) => Cow::Owned(one.expand(values)),
+        }
+    }
+}
+
+/// Octets of a name without its final dot (RFC 7208 §7.3).
+const NAME_OCTETS: usize = 253;
+
 /// RFC 7208 §7.3: a name of more than 253 octets loses labels on the left until it fits.
 fn name_of(text: &str) -> Option<Name> {
     let mut text = text.strip_suffix('.').unwrap_or(text);
-    while text.len() > 253 {
+    while text.len() > NAME_OCTETS {
         text = text.split_once('.')?.1;
     }
     Name::parse(text).ok().filter(|name| !name.is_root())
@@ -222,7 +246,7 @@ pub(crate) struct Values<'a> {
 }
 
 impl Macro {
-    fn expand(&self, values: &Values<'_>, out: &mut String) {
+    fn expand(&self, values: &Values<'_>) -> String {
         let value = self.value(values);
         let mut parts: Vec<&str> = value.split(|c| self.delimiters.contains(c)).collect();
         if self.reverse {
@@ -231,8 +255,9 @@ impl Macro {
         let dropped = self.keep.map_or(0, |keep| parts.len().saturating_sub(keep));
         let kept = parts.get(dropped..).unwrap_or_default().join(".");
         if !self.escape {
-            return out.push_str(&kept);
+            return kept;
         }
+        let mut out = String::with_capacity(kept.len());
         for octet in kept.bytes() {
             // RFC 3986 §2.3, unreserved
             if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
@@ -241,6 +266,7 @@ impl Macro {
                 let _ = write!(out, "%{octet:02X}"); // writing to a String can not fail
             }
         }
+        out
     }
 
     fn value(&self, values: &Values<'_>) -> String {

@@ -56,6 +56,19 @@ fn bombs_end_within_the_limits() {
     assert_eq!(verdict(&format!("a.example TXT \"v=spf1 exists:%{{d{digits}}}.x.example ?all\"")), Verdict::Neutral);
 }
 
+/// A record of thousands of macros and a sender of a megabyte: what no name and no reply can hold is not written out,
+/// which would take gigabytes.
+#[test]
+fn macros_do_not_multiply() {
+    let macros = "%{l}".repeat(4000);
+    let zone =
+        format!("a.example TXT \"v=spf1 exists:{macros}.a.example -all exp=e.example\"\ne.example TXT \"{macros}\"");
+    let sender = "x".repeat(1 << 20) + "@a.example";
+    let query = Query::mail_from("192.0.2.1".parse().unwrap(), &sender, "h.example");
+    let found = block_on(check(&Zone::parse(&zone).unwrap(), &query, &Limits::default()));
+    assert_eq!((found.verdict.word(), found.explanation.map(|text| text.len())), ("fail", Some(400)));
+}
+
 /// How many questions a hostile zone gets asked: figures, not bounds, so that a change shows.
 #[test]
 fn bombs_ask_no_more_than_this() {

@@ -77,6 +77,19 @@ fn names_that_are_too_long_lose_labels_on_the_left() {
     assert!(name.len() <= 253 && name.starts_with("yyy") && name.ends_with(".a.b.example"), "{name}");
     let label = "x".repeat(64);
     assert_eq!(asked("%{l}.%{d}", "192.0.2.3", &format!("{label}@a.b.example"), ""), None, "a label is never cut");
+    // at each length around the bound: the longest end that begins with a label, however much stands before it
+    for length in 225..245 {
+        let labels = vec!["y"; length / 2].join(".");
+        for times in [0, 1, 2, 2000] {
+            let (spec, whole) = ("%{l}.".repeat(times) + &labels, "xx.".repeat(times) + &labels + ".a.b.example");
+            let mut wanted = whole.as_str();
+            while wanted.len() > 253 {
+                wanted = wanted.split_once('.').unwrap().1;
+            }
+            let name = asked(&format!("{spec}.%{{d}}"), "192.0.2.3", "xx@a.b.example", "");
+            assert_eq!(name.as_deref(), Some(wanted), "{length} {times}");
+        }
+    }
     assert_eq!(
         asked("%{d}.x.example.", "192.0.2.3", "ann@a.b.example", "").unwrap(),
         "a.b.example.x.example",
