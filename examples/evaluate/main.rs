@@ -58,9 +58,6 @@ fn run(arguments: &Arguments) -> std::io::Result<()> {
         if read_line(&mut input, &mut line)? == 0 {
             return output.flush();
         }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
         serde_json::to_writer(&mut output, &answer(&line, &arguments.base))?;
         output.write_all(b"\n")?;
         output.flush()?;

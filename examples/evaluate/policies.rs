@@ -9,10 +9,10 @@ use gatepost_dmarc::{Identifiers, Preset};
 use gatepost_dns::{LookupError, Resolver, block_on};
 use gatepost_results::{AuthResults, Explain, Lang};
 use gatepost_spf::Query;
-use gatepost_syntax::{AuthorError, Authors, Domain, HeaderBlock, HeaderLimits, author};
+use gatepost_syntax::{AuthorError, Authors, Domain, HeaderBlock, author};
 use serde_json::{Value, json};
 
-use crate::request::{Error, Request};
+use crate::request::{Error, Request, split};
 
 pub(crate) fn spf(request: &Request) -> Result<Value, Error> {
     let zone = request.zone()?;
@@ -44,19 +44,15 @@ fn tree(outcome: &dyn Explain) -> Value {
     serde_json::from_str(&outcome.explain().to_json(Lang::En)).unwrap_or_default()
 }
 
-/// RFC 6376 has a signature pass that covers the front of the body only; our library's default is stricter.
+/// RFC 6376 has a signature pass that covers the front of the body only; our library's default is stricter. The clock is the
+/// request's, exact to the second.
 fn dkim_limits(request: &Request) -> Result<gatepost_dkim::Limits, Error> {
     let mut limits = gatepost_dkim::Limits::default();
     limits.allow_sha1 = request.flag("allow_weak")?;
     limits.allow_partial_body = !request.flag("whole_body_only")?;
     limits.diagnoses = 32;
+    limits.clock_skew = 0;
     Ok(limits)
-}
-
-fn split(message: &[u8]) -> Result<(HeaderBlock, &[u8]), Error> {
-    let (headers, body) =
-        HeaderBlock::parse(message, &HeaderLimits::default()).map_err(|error| Error::value("message", error))?;
-    Ok((headers, message.get(body..).unwrap_or_default()))
 }
 
 fn verify(
@@ -184,18 +180,34 @@ fn direct(request: &Request, dns: &dyn Resolver) -> Result<Value, Error> {
         Ok(domain) => author::parse(&format!("author@{domain}")),
         Err(error) => return Err(Error::value("from_domain", error)),
     };
-    let check = |value: &Value| {
-        let domain = Domain::parse(value.get("domain")?.as_str()?).ok()?;
-        Some((domain, value.get("result")?.as_str()?.to_owned()))
-    };
     let mut passed = Identifiers::default();
-    if let Some((domain, result)) = request.get("spf").and_then(check) {
-        passed = passed.with_spf(&domain, &result);
+    if let Some(spf) = request.get("spf")
+        && let Some((domain, result)) = checked(spf).ok_or(Error::Type { field: "spf", expected: CHECKED })?
+    {
+        passed = passed.with_spf(&domain, result);
     }
-    for (domain, result) in request.get("dkim").and_then(Value::as_array).into_iter().flatten().filter_map(check) {
-        passed = passed.with_dkim(&domain, &result);
+    let dkim = match request.get("dkim") {
+        None => &[][..],
+        Some(Value::Array(dkim)) => dkim,
+        Some(_) => return Err(Error::Type { field: "dkim", expected: "a list" }),
+    };
+    for one in dkim {
+        if let Some((domain, result)) = checked(one).ok_or(Error::Type { field: "dkim", expected: CHECKED })? {
+            passed = passed.with_dkim(&domain, result);
+        }
     }
     Ok(dmarc_verdict(dns, &judge(dns, &authors, &passed)))
+}
+
+const CHECKED: &str = "objects with a result and a domain";
+
+/// An identifier with its result; without a domain it is none that could be aligned.
+fn checked(value: &Value) -> Option<Option<(Domain, &str)>> {
+    let result = value.get("result")?.as_str()?;
+    match value.get("domain") {
+        None | Some(Value::Null) => Some(None),
+        Some(domain) => Some(Domain::parse(domain.as_str()?).ok().map(|domain| (domain, result))),
+    }
 }
 
 fn judge(dns: &dyn Resolver, authors: &Result<Authors, AuthorError>, passed: &Identifiers) -> gatepost_dmarc::Outcome {

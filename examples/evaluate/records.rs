@@ -5,10 +5,10 @@ use gatepost_dkim::signature::Signature;
 use gatepost_dkim::{Canonicalization, Limits, canon};
 use gatepost_results::{Property, ResInfo, authres, strip};
 use gatepost_spf::lint::{Lint, lint};
-use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox, base64};
+use gatepost_syntax::{Mailbox, base64};
 use serde_json::{Value, json};
 
-use crate::request::{Error, Request};
+use crate::request::{Error, Request, split};
 
 /// `{"valid": false, "error": …}`
 fn invalid(error: impl ToString) -> Value {
@@ -91,10 +91,9 @@ pub(crate) fn auth_results(request: &Request) -> Result<Value, Error> {
 
 pub(crate) fn strip_auth_results(request: &Request) -> Result<Value, Error> {
     let message = request.message()?;
-    let (headers, body) =
-        HeaderBlock::parse(&message, &HeaderLimits::default()).map_err(|error| Error::value("message", error))?;
+    let (headers, _) = split(&message)?;
     let stripped = strip(&headers, &[request.text("authserv_id")?]);
-    let rest = message.get(headers.raw().len().min(body)..).unwrap_or_default();
+    let rest = message.get(headers.raw().len()..).unwrap_or_default();
     let message = [stripped.headers.as_slice(), rest].concat();
     Ok(json!({"removed": stripped.removed, "message": String::from_utf8_lossy(&message)}))
 }
@@ -106,14 +105,12 @@ pub(crate) fn canonicalize(request: &Request) -> Result<Value, Error> {
     };
     let (header, body) = (which("header")?, which("body")?);
     let message = request.message()?;
-    let (headers, at) =
-        HeaderBlock::parse(&message, &HeaderLimits::default()).map_err(|error| Error::value("message", error))?;
+    let (headers, octets) = split(&message)?;
     let mut out = Vec::new();
     match request.texts("headers")? {
         None => headers.fields().for_each(|field| canon::header(field, header, &mut out)),
         Some(names) => canon::selected_headers(&headers, names.iter().map(String::as_str), header, &mut out),
     }
-    let octets = message.get(at..).unwrap_or_default();
     Ok(json!({
         "headers_base64": base64::encode(out),
         "body_base64": base64::encode(canon::body(octets, body)),

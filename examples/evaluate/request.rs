@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gatepost_dns::Zone;
+use gatepost_syntax::{HeaderBlock, HeaderLimits};
 use serde_json::{Map, Value};
 
 /// Why a request can not be judged.
@@ -137,6 +138,15 @@ impl Request {
         let full = self.base.join(path);
         std::fs::read(full).map_err(|error| Error::File { path: path.to_owned(), reason: error.to_string() })
     }
+}
+
+/// The header section and the body. The bounds are not a server's: whoever asks about a hundred thousand fields is to have
+/// his answer, as far as a line of the input may hold them.
+pub(crate) fn split(message: &[u8]) -> Result<(HeaderBlock, &[u8]), Error> {
+    let mut limits = HeaderLimits::default();
+    (limits.bytes, limits.fields, limits.field_bytes) = (message.len(), message.len(), message.len());
+    let (headers, body) = HeaderBlock::parse(message, &limits).map_err(|error| Error::value("message", error))?;
+    Ok((headers, message.get(body..).unwrap_or_default()))
 }
 
 /// Inline messages: a lone LF becomes CRLF.
