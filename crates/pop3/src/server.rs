@@ -215,6 +215,7 @@ impl Server {
     }
 
     fn ok(&mut self, text: &str) {
+        self.errors = 0;
         self.output.extend_from_slice(format!("+OK {text}\r\n").as_bytes());
     }
 
@@ -222,7 +223,7 @@ impl Server {
         self.output.extend_from_slice(format!("-ERR {text}\r\n").as_bytes());
     }
 
-    /// A failed command; too many end the session, and nothing is deleted.
+    /// A failed command; too many in a row end the session, and nothing is deleted.
     fn fail(&mut self, text: &str) {
         self.errors += 1;
         self.err(text);

@@ -21,7 +21,7 @@ fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
     let config = Config { stls: true, ..Config::default() };
     let mut server = Server::new(config, "nonce");
     if tls {
-        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256"));
     }
     let (mut seen, mut chunks, mut given) = (Seen::default(), script.chunks(chunk), 0);
     loop {
@@ -197,6 +197,12 @@ fn what_strangers_may_do_is_bounded() {
     assert!(run(&b"NOOP\r\n".repeat(30), 99, true).closed);
     let capa = run(&b"CAPA\r\n".repeat(200), 99, true);
     assert!(capa.closed && capa.replies.ends_with("-ERR too many commands\r\n"));
+
+    // messages that are not there, as many as a client that goes through old numbers may ask for
+    let absent = |count: usize| "RETR 9\r\n".repeat(count);
+    let script = format!("USER ann\r\nPASS pen cil\r\n{}STAT\r\n{}", absent(20), absent(20));
+    assert!(!run(script.as_bytes(), 1000, true).closed);
+    assert!(run((script + &absent(1)).as_bytes(), 1000, true).closed);
     assert!(run(b"GET / HTTP/1.1\r\nHost: x\r\n", 99, false).closed);
     assert!(run(b"\x16\x03\x01\x02\x00\x01", 99, false).closed);
     let line = |length: usize| format!("{LOGIN}RETR 1{}\r\n", "0".repeat(length - 8));

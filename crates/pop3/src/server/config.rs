@@ -14,7 +14,7 @@ pub struct Limits {
     pub auth_line: usize,
     /// Commands before a log-in (default 100).
     pub commands_before_login: u32,
-    /// Commands that fail before the session ends (default 20).
+    /// Commands that fail in a row before the session ends (default 20).
     pub errors: u32,
     /// Failed log-ins before the session ends (default 3).
     pub auth_failures: u32,
