@@ -127,6 +127,8 @@ def curl_starttls(server, folder, alice, bob):
     assert "curl starttls" in text, text
     assert "DKIM-Signature:" in text, "not signed"
     assert ".leading dot" in text and "..leading" not in text, "dot stuffing"
+    # RFC 5321 §4.4: additional clauses behind the others; RFC 8314 §4.3: the suite as IANA names it
+    assert re.search(r"\tby \S+ with ESMTPSA\r\n\tid \S+\r\n\tfor <[^>]+>\r\n\ttls TLS_(?!1)[A-Z0-9_]+ \(TLS1\.[23]\);", text.replace("\r\n", "\n").replace("\n", "\r\n")), text
 
 
 @check("curl: submit over implicit TLS")

@@ -58,7 +58,7 @@ pub(crate) fn sasl(request: &Request) -> Result<Value, Error> {
     let users = Users::of(request)?;
     let nonce = request.optional_text("nonce")?.unwrap_or("evaluatenonce");
     let name = request.text("mechanism")?;
-    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     tls.client_certificate = Some(Vec::new());
     if let Some(binding) = request.optional_text("channel_binding_base64")? {
         let binding = base64::decode(binding).map_err(|error| Error::value("channel_binding_base64", error))?;

@@ -36,7 +36,7 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
         closed: false,
     };
     if tls {
-        session.server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+        session.server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256"));
     }
     session.run();
     for piece in octets(request)? {
@@ -69,7 +69,7 @@ impl Session {
                 Step::Write(octets) => self.replies.push_str(&String::from_utf8_lossy(&octets)),
                 Step::Event(event) => self.event(event),
                 Step::Read(_) => return,
-                Step::StartTls => self.server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256")),
+                Step::StartTls => self.server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256")),
                 Step::Close => {
                     self.closed = true;
                     return;
@@ -142,7 +142,7 @@ pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
     let config = pop3::Config { stls: true, ..Default::default() };
     let mut server = pop3::Server::new(config, "evaluatenonce");
     if request.flag("tls")? {
-        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256"));
     }
     let (mut replies, mut deleted, mut closed) = (Vec::new(), Vec::new(), false);
     let mut pieces = octets(request)?.into_iter();
@@ -164,7 +164,7 @@ pub(crate) fn pop3(request: &Request) -> Result<Value, Error> {
                 Some(piece) => server.feed(&piece),
                 None => break,
             },
-            Step::StartTls => server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256")),
+            Step::StartTls => server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256")),
             Step::Close => closed = true,
         }
     }

@@ -47,8 +47,8 @@ fn curl_lines(config: &Config, certificate: &str, alice: (&str, &str), bob: (&st
         "\nSubmit a message over STARTTLS, and over implicit TLS\n  {m1} | \\\n    {curl} --ssl-reqd smtp://localhost:{p1} -u '{user}:{password}' \
          --mail-from {user} --mail-rcpt {reader} -T -\n  {m1} | \\\n    {curl} smtps://localhost:{p2} -u '{user}:{password}' --mail-from {user} --mail-rcpt {reader} -T -\n\
          \nDeliver one as another server would; this one pretends to come from a bank\n  {m2} | \\\n    {curl} smtp://localhost:{p0}/elsewhere.test \
-         --mail-from someone@elsewhere.test --mail-rcpt {reader} -T -\n\nList what came, and read the first; Authentication-Results is on top\n  \
-         {curl} pop3s://localhost:{p4}/ -u '{reader}:{readers}'\n  {curl} pop3s://localhost:{p4}/1 -u '{reader}:{readers}'\n",
+         --mail-from someone@elsewhere.test --mail-rcpt {reader} -T -\n\nList what came, and read the bank's message, the third after these; Authentication-Results is on top\n  \
+         {curl} pop3s://localhost:{p4}/ -u '{reader}:{readers}'\n  {curl} pop3s://localhost:{p4}/3 -u '{reader}:{readers}'\n",
         m1 = message(user, reader, "hello"),
         m2 = message("service@bank.test", reader, "your account"),
         p0 = port(Service::Mx),

@@ -185,7 +185,9 @@ fn info<Data>(connection: &ConnectionCommon<Data>) -> TlsInfo {
         Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
         _ => TlsVersion::Tls12,
     };
-    let cipher = connection.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+    // rustls calls those of TLS 1.3 otherwise than IANA does
+    let named = |suite: rustls::SupportedCipherSuite| format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1);
+    let cipher = connection.negotiated_cipher_suite().map(named).unwrap_or_default();
     let mut info = TlsInfo::new(version, &cipher);
     // in TLS 1.2 only with the extended master secret (RFC 9266 §3), and rustls does not tell
     if version == TlsVersion::Tls13 {

@@ -33,7 +33,12 @@ async fn mail_goes_through_the_mx_over_tls() {
     let arrived = theirs.messages("bob@else.test", Folder::Inbox);
     let text = String::from_utf8_lossy(&arrived[0]);
     assert!(text.starts_with("Return-Path: <alice@example.test>\r\n"), "{text}");
-    assert!(text.contains("by mx.example.test with ESMTPS\r\n\ttls TLS1.3") && text.contains("with ESMTPSA"), "{text}");
+    assert!(
+        text.contains("by mx.example.test with ESMTPS\r\n\tid ")
+            && text.contains("\ttls TLS_AES_256_GCM_SHA384 (TLS1.3);")
+            && text.contains("with ESMTPSA"),
+        "{text}"
+    );
     assert_eq!((arrived.len(), outbound.len(), inbox(&store).len()), (1, 0, 0));
     assert_eq!(std::fs::read_dir(place.0.join("queue")).unwrap().count(), 0);
     handle.stop().await;

@@ -13,7 +13,7 @@ use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use proptest::prelude::*;
 
 fn tls() -> TlsInfo {
-    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     tls.server_verified = true;
     tls
 }
@@ -359,7 +359,7 @@ fn log_ins_that_come_too_soon_are_told() {
 fn a_password_is_not_shown_to_a_server_that_was_not_verified() {
     for how in [How::User, How::Plain, How::Scram] {
         let mut client = client(true);
-        client.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+        client.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256"));
         let mut said = String::new();
         let mut replies = ["+OK\r\n", "+OK\r\nUSER\r\nSASL PLAIN SCRAM-SHA-256\r\n.\r\n"].into_iter();
         loop {

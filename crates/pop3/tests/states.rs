@@ -42,7 +42,7 @@ fn the_server_follows_its_table() {
         let [state, line, reply, next, notes] = row.as_slice() else { panic!("{row:?}") };
         let mut server = Server::new(Config { stls: true, ..Config::default() }, "nonce");
         if !notes.contains("(tls: no)") {
-            server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+            server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256"));
         }
         say(
             &mut server,
@@ -81,7 +81,7 @@ fn the_client_follows_its_table() {
         let [state, reply, next, says, _notes] = row.as_slice() else { panic!("{row:?}") };
         let mut client = Client::new(ClientConfig { utf8: true, ..ClientConfig::default() });
         if ["Utf8", "User", "Pass", "Authenticating", "Transaction", "Stat", "Retr", "Quit"].contains(&state.as_str()) {
-            let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+            let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
             tls.server_verified = true;
             client.secured(tls);
         }

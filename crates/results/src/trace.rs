@@ -26,7 +26,7 @@ pub struct Received<'a> {
     pub with: &'a str,
     /// An identifier for the logs, an atom.
     pub id: &'a str,
-    /// TLS version and cipher suite, if there is TLS (RFC 8314 §4.3).
+    /// TLS version, and the cipher suite as IANA names it, if there is TLS (RFC 8314 §4.3).
     pub tls: Option<(&'a str, &'a str)>,
     /// The recipient, only where there is one (RFC 5321 §7.6).
     pub recipient: Option<&'a str>,
@@ -46,12 +46,13 @@ impl Received<'_> {
         };
         let mut out = format!("Received: from {helo} ({literal})\r\n\tby {} with {}", atom(self.by), atom(self.with));
         // writing to a String can not fail
-        if let Some((version, cipher)) = self.tls {
-            let _ = write!(out, "\r\n\ttls {} ({})", atom(version), atom(cipher));
-        }
         let _ = write!(out, "\r\n\tid {}", atom(self.id));
         if let Some(recipient) = self.recipient.and_then(|recipient| Mailbox::parse(recipient).ok()) {
             let _ = write!(out, "\r\n\tfor <{recipient}>");
+        }
+        // RFC 5321 §4.4: additional clauses are the last; RFC 8314 §4.3: this one names the cipher suite
+        if let Some((version, cipher)) = self.tls {
+            let _ = write!(out, "\r\n\ttls {} ({})", atom(cipher), atom(version));
         }
         let _ = write!(out, ";\r\n\t{}\r\n", date_time(self.time));
         out

@@ -76,6 +76,24 @@ fn known_names_are_written_as_any_name_is() {
     }
 }
 
+/// RFC 5321 §4.4: `Opt-info = [Via] [With] [ID] [For] [Additional-Registered-Clauses]`; RFC 8314 §4.3: `"tls" FWS tls-cipher`.
+#[test]
+fn received_has_its_clauses_in_order() {
+    let received = trace::Received {
+        helo: "client.example",
+        client: "2001:db8::1".parse().unwrap(),
+        by: "mx.example.org",
+        with: "ESMTPSA",
+        id: "4711",
+        tls: Some(("TLS1.3", "TLS_AES_256_GCM_SHA384")),
+        recipient: Some("ann@example.org"),
+        time: std::time::UNIX_EPOCH,
+    };
+    let wanted = "Received: from client.example ([IPv6:2001:db8::1])\r\n\tby mx.example.org with ESMTPSA\r\n\tid 4711\r\n\t\
+        for <ann@example.org>\r\n\ttls TLS_AES_256_GCM_SHA384 (TLS1.3);\r\n\tThu, 1 Jan 1970 00:00:00 +0000\r\n";
+    assert_eq!(received.to_field(), wanted);
+}
+
 #[test]
 fn forged_fields_are_removed_in_every_spelling() {
     for ours in [

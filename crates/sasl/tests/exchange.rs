@@ -8,7 +8,7 @@ use gatepost_sasl::{
 use gatepost_wire::{Line, TlsInfo, TlsVersion};
 
 fn begin(name: &str, initial: Option<&str>) -> (ServerExchange, Turn) {
-    let tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     ServerExchange::begin(name, initial.map(str::as_bytes), &Policy::default(), Some(&tls), "nonce").unwrap()
 }
 

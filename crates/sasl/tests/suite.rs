@@ -11,7 +11,7 @@ use gatepost_wire::{TlsInfo, TlsVersion};
 use serde_json::Value;
 
 fn server(name: &str, nonce: &str) -> Box<dyn Mechanism> {
-    let tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     mechanism(name, &Policy::of(Name::ALL), Some(&tls), nonce).unwrap()
 }
 

@@ -9,7 +9,7 @@ use gatepost_syntax::base64;
 use gatepost_wire::{TlsInfo, TlsVersion};
 
 fn server(name: Name, nonce: &str) -> Box<dyn Mechanism> {
-    let tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     mechanism(name.as_str(), &Policy::of(Name::ALL), Some(&tls), nonce).unwrap()
 }
 

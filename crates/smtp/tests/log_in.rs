@@ -20,7 +20,7 @@ fn nothing_weaker_is_tried() {
             require_tls: true,
             limits: Limits::default(),
         });
-        let mut info = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+        let mut info = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
         info.server_verified = verified;
         client.secured(info);
         client.feed(b"220 x\r\n");

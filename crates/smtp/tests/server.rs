@@ -27,7 +27,7 @@ fn run(script: &[u8], chunk: usize, profile: Profile, tls: bool) -> Seen {
 fn run_with(config: Config, script: &[u8], chunk: usize, tls: bool) -> Seen {
     let mut server = Server::new(config, "nonce");
     if tls {
-        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256"));
+        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256"));
     }
     let (mut seen, mut message, mut chunks) = (Seen::default(), Vec::new(), script.chunks(chunk));
     loop {

@@ -15,7 +15,7 @@ fn rows(document: &str) -> Vec<Vec<String>> {
 }
 
 fn tls() -> TlsInfo {
-    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     tls.server_verified = true;
     tls
 }

@@ -9,7 +9,7 @@ pub(crate) const CERTIFICATE: &[u8] = b"the certificate of ann, verified by TLS"
 
 /// TLS with channel bindings made of an octet.
 pub(crate) fn tls(binding: u8) -> TlsInfo {
-    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     tls.exporter = Some(vec![binding; 32]);
     tls.server_end_point = Some(vec![!binding; 32]);
     tls.client_certificate = Some(CERTIFICATE.to_vec());

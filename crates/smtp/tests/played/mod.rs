@@ -8,7 +8,7 @@ use gatepost_syntax::{ForwardPath, ReversePath};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 
 pub fn tls() -> TlsInfo {
-    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS13_AES_128_GCM_SHA256");
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     tls.server_verified = true;
     tls
 }
