@@ -55,16 +55,19 @@ def architecture():
     graph, colour = arrows(), {name: fill for fill, names in GROUPS for name in names.split()}
     depth = levels(graph)
     rows = [[name for name in graph if depth[name] == level] for level in range(max(depth.values()) + 1)]
-    order = {name: place for place, name in enumerate("results dns resolver spf dkim arc dmarc syntax sasl smtp pop3 wire queue gatepost".split())}
+    order = {name: place for place, name in enumerate("results dns resolver dkim spf arc dmarc syntax sasl pop3 smtp wire queue gatepost".split())}
     width, box, height, gap = 900, 110, 40, 100
-    place, out = {}, []
+    place, out, over = {}, [], reduced(graph)
     for level, names in enumerate(rows):
         names.sort(key=lambda name: order.get(name, 99))
+        above = {over[name][0] for name in names if len(over[name]) == 1}
         for index, name in enumerate(names):
             x = width * (index + 1) / (len(names) + 1)
+            if len(above) == len(names) > 1:  # each over a crate of its own: the arrows of others pass beside it
+                x = place[over[name][0]][0]
             place[name] = (x, 30 + (len(rows) - 1 - level) * gap)
-    for name, over in reduced(graph).items():
-        for other in over:
+    for name, others in over.items():
+        for other in others:
             (x1, y1), (x2, y2) = place[name], place[other]
             out.append(f'<path d="M{x1:.0f} {y1 + height:.0f} C{x1:.0f} {y1 + height + 30:.0f} {x2:.0f} {y2 - 30:.0f} {x2:.0f} {y2 - 2:.0f}" '
                        'fill="none" stroke="#8894a8" stroke-width="1.3" marker-end="url(#tip)"/>')

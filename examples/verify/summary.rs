@@ -16,10 +16,13 @@ pub(crate) struct Row {
     pub(crate) explanation: Option<Outline>,
 }
 
+/// The methods in the order of the results.
+const METHODS: [&str; 4] = ["spf", "dkim", "arc", "dmarc"];
+
 /// How often each method said what.
 #[derive(Default)]
 pub(crate) struct Summary {
-    methods: BTreeMap<&'static str, BTreeMap<&'static str, usize>>,
+    methods: [BTreeMap<&'static str, usize>; METHODS.len()],
     malformed: usize,
 }
 
@@ -34,28 +37,29 @@ impl Summary {
                 return Row { name, word: "malformed", line: reason, explanation: None };
             }
         };
-        let words = [
-            ("spf", judgement.spf.verdict.word()),
-            ("dkim", judgement.dkim.word()),
-            ("arc", judgement.arc.word()),
-            ("dmarc", judgement.dmarc.verdict.word()),
-        ];
-        for (method, word) in words {
-            *self.methods.entry(method).or_default().entry(word).or_default() += 1;
+        let words =
+            [judgement.spf.verdict.word(), judgement.dkim.word(), judgement.arc.word(), judgement.dmarc.verdict.word()];
+        for (counts, word) in self.methods.iter_mut().zip(words) {
+            *counts.entry(word).or_default() += 1;
         }
         let explanation = judgement.explain();
         Row { name, word: judgement.dmarc.verdict.word(), line: explanation.line(), explanation: Some(explanation) }
     }
 
-    /// Method → result → how often.
-    pub(crate) fn methods(&self) -> &BTreeMap<&'static str, BTreeMap<&'static str, usize>> {
-        &self.methods
+    /// Each method, and how often it had each result.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = (&'static str, &BTreeMap<&'static str, usize>)> {
+        METHODS.into_iter().zip(&self.methods).filter(|(_, counts)| !counts.is_empty())
+    }
+
+    /// How many messages could not be judged.
+    pub(crate) fn malformed(&self) -> usize {
+        self.malformed
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (method, words) in &self.methods {
+        for (method, words) in self.methods() {
             let words: Vec<String> = words.iter().map(|(word, count)| format!("{word} {count}")).collect();
             writeln!(f, "{method:<6} {}", words.join(", "))?;
         }
