@@ -46,6 +46,13 @@ impl From<&str> for Secret {
     }
 }
 
+impl From<String> for Secret {
+    /// Takes the text over: no copy of it stays behind.
+    fn from(text: String) -> Self {
+        Secret(text.into_bytes())
+    }
+}
+
 impl Drop for Secret {
     fn drop(&mut self) {
         self.0.zeroize();
