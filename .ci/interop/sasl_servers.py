@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Our client (the example `send`) logs in at SASL servers of others: scramp with and without channel binding, gsasl; and at servers that cheat."""
+"""Our client (the example `send`) logs in at SASL servers of others: scramp with and without channel binding, gsasl likewise, bound to TLS 1.2 and to TLS 1.3; and at servers that cheat."""
 # apt: gsasl openssl
-# pip: scramp
-import base64, hashlib, os, socketserver, ssl, subprocess, sys, tempfile, threading
+# pip: scramp pyopenssl
+import base64, hashlib, io, os, socketserver, ssl, subprocess, sys, tempfile, threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from e2e import SERVER  # noqa: E402
 from postfix import certificate  # noqa: E402
+from OpenSSL import SSL  # noqa: E402
 from scramp import ScramException, ScramMechanism  # noqa: E402
 
 SEND = os.path.join(os.path.dirname(SERVER), "send")
@@ -42,26 +43,78 @@ class Scramp:
 
 
 class Gsasl:
-    """One exchange of SCRAM with `gsasl --server`, a line of base64 each way."""
+    """One exchange with `gsasl --server`, a line of base64 each way. An empty line is a challenge without words: PLAIN ends with one,
+    behind which gsasl wants to hear something once more before it says that all is well. Where it fails, its output ends.
 
-    def __init__(self, name):
-        words = ["gsasl", "--server", "--mechanism", name, "--password", PASSWORD, "--no-cb", "--quiet"]
+    It asks for the channel binding of -PLUS behind the client's first message, in the line that it answers in."""
+
+    def __init__(self, name, exporter=None):
+        bound = [] if exporter else ["--no-cb"]
+        words = ["gsasl", "--server", "--mechanism", name, "--password", PASSWORD, "--quiet", *bound]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.left = 2
+        self.exporter, self.left = exporter, 2 if name.startswith("SCRAM") else 1
         while self.process.stdout.readline().strip():  # the mechanism's name, and an empty challenge
             pass
 
-    def __call__(self, response):
-        if self.left == 0:
-            return None
-        self.left -= 1
-        self.process.stdin.write(base64.b64encode(response).decode() + "\n")
+    def write(self, octets):
+        self.process.stdin.write(base64.b64encode(octets).decode() + "\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line.strip():
-            self.process.kill()
-            raise ValueError(self.process.stderr.read())
-        return base64.b64decode(line)
+
+    def __call__(self, response):
+        if self.left:
+            self.left -= 1
+            self.write(response)
+            if self.exporter:
+                self.write(self.exporter)
+                self.exporter = None
+            if not (line := self.process.stdout.readline()):
+                raise ValueError(self.process.stderr.read())
+            if line.strip():
+                return base64.b64decode(line.rpartition(": ")[2])
+        self.process.kill()
+        return None
+
+
+class Stream(io.RawIOBase):
+    """A connection of pyOpenSSL as a file."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        try:
+            octets = self.connection.recv(len(buffer))
+        except SSL.Error:
+            return 0
+        buffer[:len(octets)] = octets
+        return len(octets)
+
+    def write(self, octets):
+        self.connection.sendall(bytes(octets))
+        return len(octets)
+
+    def makefile(self, mode, buffering=-1):
+        return io.BufferedReader(self) if mode == "rb" else self
+
+
+class Exporting:
+    """TLS 1.3 that tells what binds the channel to it (RFC 9266 §2), which Python's own module does not."""
+
+    def __init__(self, pem, key):
+        self.context, self.exporter = SSL.Context(SSL.TLS_SERVER_METHOD), None
+        self.context.set_min_proto_version(SSL.TLS1_3_VERSION)
+        self.context.use_certificate_chain_file(pem)
+        self.context.use_privatekey_file(key)
+
+    def wrap_socket(self, connection, server_side):
+        tls = SSL.Connection(self.context, connection)
+        tls.set_accept_state()
+        tls.do_handshake()
+        self.exporter = tls.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+        return Stream(tls)
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -145,6 +198,10 @@ def table(folder, tls, end_point):
     row("gsasl --server, SCRAM-SHA-1 is refused by our policy", not done and not chosen, (chosen, said))
     done, chosen, said = log_in(folder, tls, "SCRAM-SHA-256", Gsasl, password="pencil")
     row("gsasl --server, a wrong password is refused", not done, (chosen, said))
+    done, chosen, said = log_in(folder, tls, "PLAIN", Gsasl)
+    row("gsasl --server, PLAIN", done and chosen == "PLAIN", (chosen, said))
+    done, chosen, said = log_in(folder, tls, "PLAIN", Gsasl, password="pencil")
+    row("gsasl --server, PLAIN, a wrong password is refused", not done and chosen == "PLAIN", (chosen, said))
     # servers that cheat, or that somebody stands in front of
     kind, octets = end_point
     other = lambda name: Scramp(name, (kind, bytes(len(octets))))  # noqa: E731
@@ -158,11 +215,23 @@ def table(folder, tls, end_point):
     row("nothing is offered that we have", not done and not chosen and "no mechanism" in said, said)
 
 
+def bound_to_tls13(folder, tls):
+    plus, offers = "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256 SCRAM-SHA-256-PLUS"
+    bound = lambda name: Gsasl(name, tls.exporter)  # noqa: E731
+    done, chosen, said = log_in(folder, tls, offers, bound)
+    row(f"gsasl --server over TLS 1.3, {plus} by tls-exporter", done and chosen == plus, (chosen, said))
+    done, chosen, said = log_in(folder, tls, offers, bound, password="pencil")
+    row(f"gsasl --server over TLS 1.3, {plus}, a wrong password is refused", not done and chosen == plus, (chosen, said))
+    done, chosen, said = log_in(folder, tls, offers, lambda name: Gsasl(name, bytes(32)))
+    row("gsasl --server over TLS 1.3: the binding of another channel does not fit", not done and chosen == plus and "error" in said, (chosen, said))
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         pem, key = certificate(folder)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(pem, key)
+        bound_to_tls13(folder, Exporting(pem, key))
         # scramp has no tls-exporter; over TLS 1.2 both sides have tls-server-end-point (RFC 5929)
         tls.maximum_version = ssl.TLSVersion.TLSv1_2
         table(folder, tls, ("tls-server-end-point", hashlib.sha256(ssl.PEM_cert_to_DER_cert(open(pem).read())).digest()))
