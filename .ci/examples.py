@@ -133,6 +133,9 @@ def sessions():
         for request, wanted in dialogs(case["input"]["steps"]):
             got = evaluate([request])[0]["replies"]
             rows.append((case["id"], alike(wanted, got), got))
+    sloppy = ["HELO c.example\r\n", "MAIL FROM: <ann@example.org>\r\n", "MAIL FROM:ann@example.org\r\n"]
+    got = evaluate([{"op": "smtp", "script": sloppy, "paths": "strict"}])[0]["replies"]
+    rows.append(("strict-paths", [reply[:3] for reply in got] == ["220", "250", "501", "501"], got))
     score("dialogs", rows)
 
 
@@ -159,11 +162,11 @@ def transcript(lines):
 
 
 def dialogs(steps):
-    """Each connection as a request and its codes. The other server reads sloppy paths: `lenient`."""
+    """Each connection as a request and its codes."""
     connections = []
     for step in steps:
         if "connect" in step:
-            connections.append(({"op": "smtp", "script": [], "tls": step["connect"] == "tls", "lenient": True,
+            connections.append(({"op": "smtp", "script": [], "tls": step["connect"] == "tls",
                                  "users": {"user@testserver": "secretpassword"}, "local_domains": ["testserver"]}, []))
         request, wanted = connections[-1]
         if "send" in step:

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::request::{Error, Request};
 use crate::sasl::Users;
 
-/// Feeds the script as it is cut; each character is one octet. One element of `replies` is one reply. With `lenient` paths
-/// may be written as old clients do.
+/// Feeds the script as it is cut; each character is one octet. One element of `replies` is one reply. Paths may be
+/// written as old clients do, as the dialogues of the suite have them, unless `paths` is `strict`, which is what the library and
+/// the server are by themselves (decision 34).
 pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
     let profile = match request.optional_text("mode")? {
         None | Some("mx") => Profile::Mx,
@@ -24,7 +25,11 @@ pub(crate) fn smtp(request: &Request) -> Result<Value, Error> {
     let hostname = Domain::parse("mx.example.test").map_err(|error| Error::value("hostname", error))?;
     let mut config = Config::new(hostname, profile);
     (config.extensions.dsn, config.extensions.binary_mime, config.extensions.require_tls) = (true, true, true);
-    config.paths = if request.flag("lenient")? { Paths::Lenient } else { Paths::Strict };
+    config.paths = match request.optional_text("paths")? {
+        None | Some("lenient") => Paths::Lenient,
+        Some("strict") => Paths::Strict,
+        Some(_) => return Err(Error::Type { field: "paths", expected: "strict or lenient" }),
+    };
     let mut session = Session {
         server: Server::new(config, "evaluatenonce"),
         users: Users::of(request)?,
