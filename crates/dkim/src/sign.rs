@@ -93,6 +93,9 @@ pub enum SignError {
     /// `h=` would not list From (RFC 6376 §5.4).
     #[error("From is not among the fields to sign")]
     FromNotSigned,
+    /// A name to sign is none of a field that `h=` can list: it would end the list, the tag or the field itself.
+    #[error("name {0} of the fields to sign is no field name")]
+    FieldName(usize),
     /// There are more fields to sign than verifiers look at.
     #[error("too many fields to sign")]
     ManyFields,
@@ -158,6 +161,11 @@ impl Signer {
         };
         if !names.iter().any(|name| name.eq_ignore_ascii_case("From")) {
             return Err(SignError::FromNotSigned);
+        }
+        // RFC 6376 §3.5: hdr-name = field-name; a colon or semicolon could not be told from those around it
+        let is_name = |octet: u8| octet.is_ascii_graphic() && !b":;".contains(&octet);
+        if let Some(wrong) = names.iter().position(|name| name.is_empty() || !name.bytes().all(is_name)) {
+            return Err(SignError::FieldName(wrong + 1));
         }
         let verifier = Limits::default(); // as ours is, others are
         let octets: usize = names.iter().map(|name| name.len() + 1).sum();

@@ -106,6 +106,11 @@ fn what_is_not_signed() {
     let mut none = spec("s");
     none.headers = Some(vec!["Subject".into()]);
     assert_eq!(signer(MESSAGE, none).unwrap_err(), SignError::FromNotSigned);
+    for name in ["", "To:Cc", "To;x=1", "To\r\nBcc", "X Y", "X\0", "Sübject"] {
+        let mut injected = spec("s");
+        injected.headers = Some(vec!["From".into(), name.into()]);
+        assert_eq!(signer(MESSAGE, injected).unwrap_err(), SignError::FieldName(2), "{name:?}");
+    }
 }
 
 /// Answers only when every question that is to come has been asked.
