@@ -1,21 +1,22 @@
 //! POP3 on loopback: our client fetches from our server, over STLS and over implicit TLS.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
 
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost::client::{self, ClientTls};
-use gatepost::store::Folder;
+use gatepost::store::{Entry, Folder, Maildrop, OpenError};
 use gatepost::{Handle, MailStore, Maildir, Server, Service, Users, tls};
 use gatepost_dns::Zone;
 use gatepost_pop3::client::{Client, Config as ClientConfig, Event, Failure, Request, ResponseCode};
 use gatepost_pop3::server::Config;
-use gatepost_sasl::{PlainClient, Secret};
+use gatepost_sasl::{Identity, PlainClient, Secret};
 use gatepost_syntax::Mailbox;
 
 const BOB: &str = "bob@example.test";
 
-async fn start(folder: &Path, config: Config) -> Handle {
+async fn start(folder: &Path, config: Config, store: impl MailStore + 'static) -> Handle {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
@@ -23,7 +24,7 @@ async fn start(folder: &Path, config: Config) -> Handle {
     let users = Users::new(Secret::new("a test secret"));
     users.add(&Mailbox::parse(BOB).unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse("").unwrap());
-    let server = server.store(Maildir::open(folder.join("mail")).unwrap()).users(users).pop3_config(config);
+    let server = server.store(store).users(users).pop3_config(config);
     let server = server.tls(tls::from_pem(certificate, key).unwrap()).spool(folder);
     let server = server.listen(Service::Pop3, "127.0.0.1:0").unwrap().listen(Service::Pop3s, "127.0.0.1:0").unwrap();
     server.start().await.unwrap()
@@ -84,11 +85,50 @@ impl Drop for Temporary {
     }
 }
 
+/// A store that must always be waited for, as a disk must that was not read yet.
+struct Cold(Maildir);
+
+impl MailStore for Cold {
+    fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()> {
+        self.0.deliver(to, folder, message)
+    }
+
+    fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {
+        Ok(Box::new(ColdMaildrop(self.0.open(owner)?)))
+    }
+}
+
+struct ColdMaildrop(Box<dyn Maildrop>);
+
+impl Maildrop for ColdMaildrop {
+    fn entries(&self) -> &[Entry] {
+        self.0.entries()
+    }
+
+    fn read(&self, index: usize) -> io::Result<Box<dyn Read + Send>> {
+        self.0.read(index)
+    }
+
+    fn commit(&self, deleted: &[usize]) -> bool {
+        self.0.commit(deleted)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_all_sizes_come_whole_and_in_order() {
     let folder = Temporary::new("sizes");
-    let handle = start(&folder.0, Config::default()).await;
     let store = Maildir::open(folder.0.join("mail")).unwrap();
+    all_sizes(&folder, &store, start(&folder.0, Config::default(), store.clone()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_come_in_order_from_a_store_that_must_be_waited_for() {
+    let folder = Temporary::new("cold");
+    let store = Maildir::open(folder.0.join("mail")).unwrap();
+    all_sizes(&folder, &store, start(&folder.0, Config::default(), Cold(store.clone())).await).await;
+}
+
+async fn all_sizes(folder: &Temporary, store: &Maildir, handle: Handle) {
     // around what is read at a time and ahead
     let mut wanted: Vec<Vec<u8>> = Vec::new();
     for size in [0, 1, 100, 65_535, 65_536, 65_537, 131_072, 300_000, 2_000_000].into_iter().chain([8_192; 40]) {
@@ -114,7 +154,8 @@ async fn messages_of_all_sizes_come_whole_and_in_order() {
 async fn a_user_waits_between_log_ins() {
     let folder = Temporary::new("delay");
     let config = Config { login_delay: Some(Duration::from_secs(3600)), ..Config::default() };
-    let handle = start(&folder.0, config).await;
+    let store = Maildir::open(folder.0.join("mail")).unwrap();
+    let handle = start(&folder.0, config, store).await;
     assert_eq!(session(&handle, &folder.0, Service::Pop3s).await.1, None);
     match session(&handle, &folder.0, Service::Pop3s).await.1 {
         Some(Failure::Refused(refusal)) => assert_eq!(refusal.code, Some(ResponseCode::LoginDelay)),

@@ -193,3 +193,29 @@ fn nothing_is_left_of_what_was_not_delivered() {
     assert_eq!(store.open(&bob()).unwrap().entries().len(), 1);
     assert_eq!(names(&folder.bob().join("tmp")), ["young"]);
 }
+
+#[test]
+fn what_the_system_has_in_memory_is_read_at_once() {
+    let folder = Temporary::new("at-once");
+    let store = Maildir::open(&folder.0).unwrap();
+    for text in ["", "a\r\nb\r\n", "a\nb\n"] {
+        deliver(&store, text);
+    }
+    let open = store.open(&bob()).unwrap();
+    let at_once = |index, limit| open.read_at_once(index, limit);
+    if !cfg!(target_os = "linux") {
+        return assert_eq!(at_once(0, 100), None);
+    }
+    // it was just written; a folder in memory alone (tmpfs) may not be asked on older systems
+    assert!([Some(vec![]), None].contains(&at_once(0, 0)));
+    for index in [1, 2] {
+        assert_eq!(at_once(index, 3), None, "longer than the limit");
+        assert!([Some(b"a\r\nb\r\n".to_vec()), None].contains(&at_once(index, 6)));
+    }
+    assert_eq!(at_once(3, 100), None);
+    // a mail reader moved it: that is found out where waiting is fine
+    let name = names(&folder.bob().join("new")).remove(1);
+    fs::rename(folder.bob().join("new").join(&name), folder.bob().join("cur").join(format!("{name}:2,S"))).unwrap();
+    assert_eq!(at_once(1, 100), None);
+    assert_eq!(read(&*open, 1), "a\r\nb\r\n");
+}

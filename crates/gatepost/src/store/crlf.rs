@@ -54,6 +54,22 @@ fn lone(octets: &[u8], cr: bool) -> impl Iterator<Item = usize> {
     })
 }
 
+/// The octets with each lone LF made a CRLF.
+pub(super) fn with_crlf(octets: Vec<u8>) -> Vec<u8> {
+    let count = lone(&octets, false).count();
+    if count == 0 {
+        return octets; // nearly always
+    }
+    let (mut out, mut begin) = (Vec::with_capacity(octets.len() + count), 0);
+    for lf in lone(&octets, false) {
+        out.extend_from_slice(octets.get(begin..lf).unwrap_or_default());
+        out.push(b'\r');
+        begin = lf;
+    }
+    out.extend_from_slice(octets.get(begin..).unwrap_or_default());
+    out
+}
+
 /// Counts octets as they are, and as they would be with CRLF line ends.
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
@@ -116,6 +132,7 @@ mod tests {
                     }
                 }
                 assert_eq!(String::from_utf8(out).unwrap(), wanted, "{stored:?} {chunk} {room}");
+                assert_eq!(with_crlf(stored.into()), wanted.as_bytes(), "{stored:?}");
                 let sizes = Sizes::of(Dribble(stored.as_bytes(), chunk)).unwrap();
                 let lengths = [sizes.octets, sizes.crlf].map(|size| usize::try_from(size).unwrap());
                 assert_eq!(lengths, [stored.len(), wanted.len()], "{stored:?}");

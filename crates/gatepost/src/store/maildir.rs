@@ -1,5 +1,6 @@
 //! Maildir: a file a message, readable by Dovecot, mutt and others at the same time.
 
+mod cached;
 mod incoming;
 mod index;
 mod nameless;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gatepost_sasl::Identity;
 use gatepost_syntax::Mailbox;
 
-use super::crlf::{Crlf, Sizes};
+use super::crlf::{Crlf, Sizes, with_crlf};
 use super::{Entry, Folder, MailStore, Maildrop, OpenError};
 
 /// A store that forgets all when it is dropped. Clones share their mail.
@@ -89,6 +89,11 @@ impl Maildrop for Open {
     fn read(&self, index: usize) -> io::Result<Box<dyn Read + Send>> {
         let (_, message) = self.messages.get(index).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(Crlf::new(io::Cursor::new(Arc::clone(message)))))
+    }
+
+    fn read_at_once(&self, index: usize, limit: usize) -> Option<Vec<u8>> {
+        let (_, message) = self.messages.get(index)?;
+        (message.len() <= limit).then(|| with_crlf(message.to_vec()))
     }
 
     fn commit(&self, deleted: &[usize]) -> bool {

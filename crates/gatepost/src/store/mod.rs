@@ -44,6 +44,12 @@ pub trait Maildrop: Send + Sync {
     fn entries(&self) -> &[Entry];
     /// A message with CRLF line ends, from its beginning.
     fn read(&self, index: usize) -> io::Result<Box<dyn Read + Send>>;
+    /// A message of at most `limit` octets with CRLF line ends, where nothing must be waited for; `None` where something must,
+    /// and as long as a store does not say otherwise. The server calls this where blocking is not fine, and [`Maildrop::read`]
+    /// elsewhere if it got nothing.
+    fn read_at_once(&self, _index: usize, _limit: usize) -> Option<Vec<u8>> {
+        None
+    }
     /// Deletes messages for good; whether all were deleted. What is not named stays whatever happens.
     fn commit(&self, deleted: &[usize]) -> bool;
 }

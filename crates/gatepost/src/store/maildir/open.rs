@@ -11,9 +11,10 @@ use std::time::{Duration, SystemTime};
 use ring::digest::{SHA256, digest};
 use rustix::fs::{FlockOperation, flock};
 
+use super::cached;
 use super::index::Index;
 use super::sync_folder;
-use crate::store::crlf::Crlf;
+use crate::store::crlf::{Crlf, with_crlf};
 use crate::store::{Entry, Maildrop};
 
 /// How long a file may lie in `tmp` (as the Maildir specification has it).
@@ -148,6 +149,11 @@ impl Maildrop for Open {
         let message = self.messages.get(index).ok_or(io::ErrorKind::NotFound)?;
         let file = self.with(message, |path| File::open(path))?;
         Ok(Box::new(Crlf::new(file)))
+    }
+
+    fn read_at_once(&self, index: usize, limit: usize) -> Option<Vec<u8>> {
+        let message = self.messages.get(index)?;
+        cached::read(&self.maildir.join(message.part).join(&message.name), limit).map(with_crlf)
     }
 
     fn commit(&self, deleted: &[usize]) -> bool {
