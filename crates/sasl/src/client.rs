@@ -1,18 +1,10 @@
-//! The client's side of an exchange, and which mechanism it is to be.
+//! The client's side of an exchange, and what it can log in with.
 
-use gatepost_wire::TlsInfo;
 use thiserror::Error;
 
-use crate::crypto::ScramHash;
-use crate::external::ExternalClient;
-use crate::login::LoginClient;
-use crate::name::Name;
-use crate::oauth::OauthClient;
-use crate::plain::PlainClient;
-use crate::prepare::{PrepareError, prepare};
-use crate::scram::{ScramClient, bindings};
+use crate::prepare::PrepareError;
+use crate::registry::Name;
 use crate::secret::Secret;
-use crate::server::{Limits, Policy};
 
 /// One exchange of one mechanism, the client's side.
 pub trait ClientMechanism: Send {
@@ -108,62 +100,4 @@ pub enum ChoiceError {
     /// A user name or password has characters that none may have.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-}
-
-/// The strongest mechanism among what is offered, allowed and possible. The same arguments make the same choice: after a
-/// failure nothing weaker is tried, unless the caller changes the policy (RFC 4422 §6.1.2).
-///
-/// `offered` are the words of the server, `nonce` is fresh randomness of printable ASCII without commas.
-pub fn choose(
-    offered: &[String],
-    credentials: &Credentials,
-    policy: &Policy,
-    tls: Option<&TlsInfo>,
-    nonce: &str,
-    limits: &Limits,
-) -> Result<Box<dyn ClientMechanism>, ChoiceError> {
-    let bindings = tls.map(bindings).unwrap_or_default();
-    let offers = |name: Name| offered.iter().any(|word| word.eq_ignore_ascii_case(name.as_str()));
-    let possible = |name: &Name| match name {
-        Name::External => credentials.certificate && tls.is_some(),
-        Name::ScramPlus(_) => credentials.password.is_some() && !bindings.is_empty(),
-        Name::Scram(_) | Name::Plain => credentials.password.is_some(),
-        Name::Login => credentials.password.is_some() && credentials.authzid.is_none(),
-        Name::OauthBearer => credentials.token.is_some() && credentials.authzid.is_none(),
-        Name::Xoauth2 => credentials.token.is_some() && credentials.authzid.is_none() && !credentials.user.is_empty(),
-    };
-    let mut candidates =
-        Name::ALL.into_iter().filter(|name| policy.mechanisms.contains(name) && offers(*name) && possible(name));
-    let name = candidates.next().ok_or(ChoiceError::NothingOffered)?;
-    let protected = tls.is_some_and(|tls| tls.server_verified) || policy.plaintext_without_tls;
-    if name.is_plaintext() && !protected {
-        return Err(ChoiceError::NotProtected(name));
-    }
-    let plus_offered =
-        [ScramHash::Sha1, ScramHash::Sha256, ScramHash::Sha512].map(Name::ScramPlus).into_iter().any(offers);
-    let user = prepare(&credentials.user)?.into_owned();
-    let authzid = credentials.authzid.as_deref().map(prepare).transpose()?.map(|name| name.into_owned());
-    let secret = |secret: &Option<Secret>| secret.clone().unwrap_or_else(|| Secret::new([]));
-    let password = secret(&credentials.password).prepared()?;
-    let token = secret(&credentials.token);
-    let scram = |hash| ScramClient::new(&user, &password, nonce, limits.clone()).hash(hash).authzid(authzid.clone());
-    Ok(match name {
-        Name::External => Box::new(ExternalClient::new(authzid)),
-        Name::ScramPlus(hash) => {
-            let (kind, data) = bindings.first().copied().unwrap_or_default();
-            Box::new(scram(hash).bound(kind, data))
-        }
-        Name::Scram(hash) if !bindings.is_empty() && !plus_offered => Box::new(scram(hash).could_bind()),
-        Name::Scram(hash) => Box::new(scram(hash)),
-        Name::Plain => Box::new(PlainClient::new(&user, password).authzid(authzid)),
-        Name::Login => Box::new(LoginClient::new(&user, password)),
-        Name::OauthBearer => {
-            let client = OauthClient::bearer(Some(&*user).filter(|user| !user.is_empty()), token);
-            Box::new(match &credentials.host {
-                Some((host, port)) => client.host(host, *port),
-                None => client,
-            })
-        }
-        Name::Xoauth2 => Box::new(OauthClient::xoauth2(&user, token)),
-    })
 }

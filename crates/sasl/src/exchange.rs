@@ -4,9 +4,10 @@ use gatepost_syntax::base64;
 use gatepost_wire::{Line, TlsInfo};
 
 use crate::client::{ClientError, ClientMechanism};
+use crate::policy::Policy;
+use crate::registry::mechanism;
 use crate::seam::{Answer, Input, Mechanism, Rejection, Turn};
 use crate::secret::Secret;
-use crate::server::{Policy, mechanism};
 
 /// The server's side. Challenges in its [`Turn`]s are base64 already: write them behind `334 ` or `+ `. What is decoded is
 /// wiped when it was used.

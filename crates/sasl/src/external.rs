@@ -1,9 +1,9 @@
 //! EXTERNAL (RFC 4422 appendix A): TLS has authenticated the client by its certificate, and the message is whom to act as.
 
 use crate::client::{ClientError, ClientMechanism};
-use crate::name::Name;
 use crate::plain::verdict;
 use crate::prepare::prepare_octets;
+use crate::registry::Name;
 use crate::seam::{Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
 

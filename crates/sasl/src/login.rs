@@ -1,9 +1,9 @@
 //! LOGIN (draft-murchison-sasl-login): two prompts. Obsolete, and still what some programs know.
 
 use crate::client::{ClientError, ClientMechanism};
-use crate::name::Name;
 use crate::plain::verdict;
 use crate::prepare::prepare_octets;
+use crate::registry::Name;
 use crate::seam::{Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
 

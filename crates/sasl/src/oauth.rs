@@ -9,8 +9,8 @@ use std::fmt;
 
 use crate::client::{ClientError, ClientMechanism};
 use crate::gs2::{self, Flag};
-use crate::name::Name;
 use crate::prepare::prepare_octets;
+use crate::registry::Name;
 use crate::seam::{Answer, Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
 

@@ -1,8 +1,8 @@
 //! PLAIN (RFC 4616): `[authzid] NUL authcid NUL passwd`.
 
 use crate::client::{ClientError, ClientMechanism};
-use crate::name::Name;
 use crate::prepare::prepare_octets;
+use crate::registry::Name;
 use crate::seam::{Answer, Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
 

@@ -9,10 +9,10 @@ use super::{are_extensions, is_nonce, xor};
 use crate::client::{ClientError, ClientMechanism};
 use crate::crypto::ScramHash;
 use crate::gs2;
-use crate::name::Name;
+use crate::policy::Limits;
 use crate::prepare::prepare;
+use crate::registry::Name;
 use crate::secret::Secret;
-use crate::server::Limits;
 
 /// One exchange: SCRAM-SHA-256, unless something else is said. [`crate::choose`] makes the right one.
 pub struct ScramClient {

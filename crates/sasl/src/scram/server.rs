@@ -5,7 +5,7 @@ use gatepost_syntax::base64;
 use super::{ScramKeys, are_extensions, is_nonce, xor};
 use crate::crypto::ScramHash;
 use crate::gs2::{self, Flag};
-use crate::name::Name;
+use crate::registry::Name;
 use crate::seam::{Answer, Identity, Input, Mechanism, Question, Rejection, Turn};
 
 /// What the server does about channel binding.
