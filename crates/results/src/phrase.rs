@@ -193,6 +193,14 @@ mod tests {
         places
     }
 
+    /// The list and the enum have the same phrases in the same order, up to the last one of the enum.
+    #[test]
+    #[allow(clippy::as_conversions)] // the only way to a variant's number
+    fn no_phrase_is_missing() {
+        let numbers: Vec<usize> = Phrase::ALL.iter().map(|phrase| *phrase as usize).collect();
+        assert_eq!(numbers, (0..=Phrase::AdviceGenuine as usize).collect::<Vec<_>>());
+    }
+
     #[test]
     fn languages_say_the_same() {
         for phrase in Phrase::ALL {
