@@ -267,6 +267,10 @@ impl SignatureOutcome {
         if let Some(domain) = &self.domain {
             info = info.with(Key::HeaderD, domain.as_str());
         }
+        // without the tag it would say no more than header.d
+        if let Some(identity) = &self.identity {
+            info = info.property("header", "i", identity);
+        }
         if let Some(selector) = &self.selector {
             info = info.with(Key::HeaderS, selector.as_str());
         }

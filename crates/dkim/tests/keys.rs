@@ -113,6 +113,21 @@ fn what_is_not_signed() {
     }
 }
 
+/// RFC 8601 §2.7.1: what was signed for is recorded with its identity, whoever wrote it.
+#[test]
+fn results_name_the_identity() {
+    let recorded = |tag: &str| {
+        let signature =
+            format!("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s; {tag}h=from; bh=AAAA; b=AAAAAAAAAAAA\r\n");
+        let outcome = verify(&[signature.as_bytes(), MESSAGE].concat(), &Zone::new(), 0, &Limits::default());
+        outcome.res_infos().iter().map(ToString::to_string).collect::<String>()
+    };
+    assert!(!recorded("").contains("header.i"));
+    assert!(recorded("i=@sub.example.org; ").contains(" header.d=example.org header.i=@sub.example.org header.s=s"));
+    let hostile = recorded("i=\"x) spf=pass\r\n y\"@example.org; ");
+    assert!(hostile.contains(r#" header.i="\"x) spf=pass\\r\\n y\"@example.org" header.s=s"#), "{hostile}");
+}
+
 /// Answers only when every question that is to come has been asked.
 struct Together {
     zone: Zone,
