@@ -84,7 +84,7 @@ pub struct Limits {
     pub mx_names: usize,
     /// Names of one PTR look-up; more are ignored (default 10).
     pub ptr_names: usize,
-    /// Octets of a record (default 16 KiB).
+    /// Octets of a record (default 65,535, the most that a TXT record holds).
     pub record_bytes: usize,
     /// Octets of an explanation after expansion; the rest is cut (default 400).
     pub explanation_bytes: usize,
@@ -100,7 +100,7 @@ impl Default for Limits {
             voids: 2,
             mx_names: 10,
             ptr_names: 10,
-            record_bytes: 16 << 10,
+            record_bytes: 65_535,
             explanation_bytes: 400,
             ahead: 0,
         }

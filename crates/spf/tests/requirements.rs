@@ -92,6 +92,17 @@ fn records_are_told_from_other_texts() {
     assert_eq!(word("a.example TXT \"é\"\na.example TXT \"v=spf1 +all\""), "pass", "other texts may hold anything");
 }
 
+/// RFC 7208 §3.4 advises short records and refuses none: what a TXT record holds is read.
+#[test]
+fn long_records_are_read() {
+    let of = |octets: usize| {
+        let text = "v=spf1 ".to_owned() + &" ".repeat(octets - "v=spf1 +all".len()) + "+all";
+        assert_eq!(text.len(), octets);
+        record(&text, "")
+    };
+    assert_eq!([of(450), of(20_000), of(65_535), of(65_536)], ["pass", "pass", "pass", "permerror"]);
+}
+
 #[test]
 fn the_whole_record_is_checked_first() {
     for text in [
