@@ -35,7 +35,8 @@ pub(crate) struct Hasher {
 /// Short runs are gathered, so that the digest is called with larger ones.
 struct Gathered {
     hashing: Hashing,
-    buffer: [u8; BUFFER],
+    /// In a box: hashers are moved, and this is large.
+    buffer: Box<[u8; BUFFER]>,
     filled: usize,
 }
 
@@ -135,7 +136,7 @@ impl Hasher {
     pub(crate) fn new(need: Need) -> Self {
         let (digest, left) = (Digest::new(need.hash), need.length.unwrap_or(u64::MAX));
         let hashing = Hashing { digest, left, total: 0, trace: None };
-        let gathered = Gathered { hashing, buffer: [0; BUFFER], filled: 0 };
+        let gathered = Gathered { hashing, buffer: Box::new([0; BUFFER]), filled: 0 };
         Hasher { need, body: Body::new(need.canonicalization), gathered }
     }
 

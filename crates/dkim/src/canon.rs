@@ -1,5 +1,7 @@
 //! Canonicalization (RFC 6376 §3.4): headers whole, the body as a stream with constant state.
 
+use std::ops::Range;
+
 use gatepost_syntax::{Field, HeaderBlock};
 
 use crate::select::{self, Stacks};
@@ -63,9 +65,12 @@ pub fn header(field: Field<'_>, canonicalization: Canonicalization, out: &mut Ve
 pub(crate) fn header_to(field: Field<'_>, canonicalization: Canonicalization, out: &mut impl Sink) {
     match canonicalization {
         Canonicalization::Simple => out.write(field.raw().strip_suffix(b"\r\n").unwrap_or(field.raw())), // RFC 6376 §3.4.1
-        Canonicalization::Relaxed => relaxed_header(field, [field.body()], out),
+        Canonicalization::Relaxed => {
+            let whole = 0..field.body().len();
+            relaxed_header(field, [whole], out);
+        }
     }
-    out.write(b"\r\n");
+    out.put(*b"\r\n");
 }
 
 /// Appends the canonical forms of the fields that an `h=` list selects (RFC 6376 §5.4.2).
@@ -78,11 +83,10 @@ pub fn selected_headers<'a>(
     select::signed_fields(Stacks::new(headers, None), names.map(str::as_bytes), canonicalization, out);
 }
 
-/// RFC 6376 §3.4.2, without the final CRLF: the name in lower case, then the body, each of its parts without white space at
-/// either end.
-pub(crate) fn relaxed_header<const N: usize>(field: Field<'_>, body: [&[u8]; N], out: &mut impl Sink) {
-    let name = field.name_octets();
-    let (mut rest, mut left) = (field.raw(), name.len());
+/// RFC 6376 §3.4.2, without the final CRLF: the name in lower case, then these parts of the body, each without white space
+/// at either end.
+pub(crate) fn relaxed_header<const N: usize>(field: Field<'_>, parts: [Range<usize>; N], out: &mut impl Sink) {
+    let (mut rest, mut left) = (field.onwards(), field.name_octets().len());
     while left > 0 {
         let octets: [u8; LOWERED] = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
         out.fill(|room: &mut [u8; LOWERED]| {
@@ -93,22 +97,28 @@ pub(crate) fn relaxed_header<const N: usize>(field: Field<'_>, body: [&[u8]; N],
         rest = rest.get(LOWERED..).unwrap_or_default();
         left = left.saturating_sub(LOWERED);
     }
-    out.write(b":");
-    body.into_iter().for_each(|part| unfold(trimmed(part), out));
+    out.put(*b":");
+    let (body, onwards) = (field.body(), field.body_onwards());
+    for part in parts {
+        let (blanks, length) = trimmed(body.get(part.clone()).unwrap_or_default());
+        unfold(onwards.get(part.start + blanks..).unwrap_or_default(), length, out);
+    }
 }
 
 /// Octets of a name that are turned into lower case at a time.
 const LOWERED: usize = 32;
 
-/// Without white space and folds at either end.
-fn trimmed(mut body: &[u8]) -> &[u8] {
+/// How many octets at the front are white space and folds, and how many are left without those at either end.
+fn trimmed(mut body: &[u8]) -> (usize, usize) {
+    let length = body.len();
     while let [b' ' | b'\t', rest @ ..] | [b'\r', b'\n', rest @ ..] = body {
         body = rest;
     }
+    let blanks = length - body.len();
     while let [rest @ .., b' ' | b'\t'] | [rest @ .., b'\r', b'\n'] = body {
         body = rest;
     }
-    body
+    (blanks, body.len())
 }
 
 /// Canonicalizes a body that arrives in chunks of any size. Trailing line ends and white space are held back as a counter

@@ -11,7 +11,7 @@ use crate::canon::{Canonicalization, Canonicalizations};
 use crate::crypto::Hash;
 use crate::limits::Limits;
 use crate::select::{self, Stacks};
-use crate::squeeze::Text;
+use crate::squeeze::{Text, pieces};
 
 /// Signature algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,7 +166,7 @@ impl Names {
 }
 
 fn names(list: &str) -> impl Iterator<Item = &[u8]> {
-    list.as_bytes().split(|octet| *octet == b':').map(without_fws)
+    pieces(list.as_bytes(), b':').map(without_fws)
 }
 
 fn without_fws(mut name: &[u8]) -> &[u8] {

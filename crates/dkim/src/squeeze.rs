@@ -4,7 +4,7 @@
 use smallvec::SmallVec;
 use wide::u8x16;
 
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 const LANES: usize = 16;
 /// Octets copied at a time.
 const PIECE: usize = 2 * LANES;
@@ -20,6 +20,13 @@ pub(crate) const SMALL: usize = 3 << 10;
 pub(crate) trait Sink {
     /// Takes octets as they are.
     fn write(&mut self, run: &[u8]);
+    /// Takes a few octets that are known when this is compiled.
+    fn put<const N: usize>(&mut self, octets: [u8; N]) {
+        self.fill(|room| {
+            *room = octets;
+            N
+        });
+    }
     /// Lets `fill` write the next octets; it says how many they are.
     fn fill<const N: usize>(&mut self, fill: impl FnOnce(&mut [u8; N]) -> usize);
 }
@@ -50,15 +57,22 @@ impl Text {
     }
 
     /// Room for so many octets more.
+    #[inline]
     fn reserve(&mut self, octets: usize) {
         let needed = self.filled + octets;
         if needed > self.room.len() {
-            self.room.resize(SMALL.max(needed.saturating_mul(2)), 0);
+            self.grow(needed);
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        self.room.resize(SMALL.max(needed.saturating_mul(2)), 0);
     }
 }
 
 impl Sink for Text {
+    #[inline]
     fn write(&mut self, run: &[u8]) {
         self.reserve(run.len());
         if let Some(to) = self.room.get_mut(self.filled..self.filled + run.len()) {
@@ -67,6 +81,7 @@ impl Sink for Text {
         }
     }
 
+    #[inline]
     fn fill<const N: usize>(&mut self, fill: impl FnOnce(&mut [u8; N]) -> usize) {
         self.reserve(N);
         let room = self.room.get_mut(self.filled..).and_then(|room| room.first_chunk_mut());
@@ -97,21 +112,66 @@ pub(crate) fn squeeze(octets: &[u8], out: &mut impl Sink) {
     }
 }
 
-/// Squeezes the body of a header field, without white space at either end, and unfolds it.
-pub(crate) fn unfold(octets: &[u8], out: &mut impl Sink) {
-    let mut rest = octets;
+/// Squeezes so many octets, the body of a header field without white space at either end, and unfolds it. What stands behind
+/// them is looked at, and changes nothing.
+pub(crate) fn unfold(octets: &[u8], length: usize, out: &mut impl Sink) {
+    let (mut rest, mut left) = (octets, length);
     let mut fold = 0; // whether the block before ended in the CR of a fold
-    while !rest.is_empty() {
-        let window = rest.first_chunk().copied().unwrap_or_else(|| padded(rest));
-        let Classes { dropped, line_ends, .. } = classify(&window);
-        out.fill(|room| pack(&window, !(dropped | line_ends | line_ends << 1 | fold) & first(rest.len()), room));
+    while left > 0 {
+        let end; // of the section: a copy, with something behind it
+        let window = match rest.first_chunk() {
+            Some(window) => window,
+            None => {
+                end = padded(rest);
+                &end
+            }
+        };
+        let Classes { dropped, line_ends, .. } = classify(window);
+        out.fill(|room| pack(window, !(dropped | line_ends | line_ends << 1 | fold) & first(left), room));
         fold = line_ends >> (BLOCK - 1);
         rest = rest.get(BLOCK..).unwrap_or_default();
+        left = left.saturating_sub(BLOCK);
     }
 }
 
+/// The pieces of a list between separators.
+pub(crate) fn pieces(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    let (mut begin, mut block) = (Some(0), 0);
+    let mut found = separators(list, separator);
+    std::iter::from_fn(move || {
+        let from = begin?;
+        while found == 0 {
+            block += BLOCK;
+            match list.get(block..) {
+                None | Some([]) => {
+                    begin = None;
+                    return list.get(from..);
+                }
+                Some(rest) => found = separators(rest, separator),
+            }
+        }
+        let at = block + index(found.trailing_zeros());
+        found &= found.wrapping_sub(1);
+        begin = Some(at + 1);
+        list.get(from..at)
+    })
+}
+
+/// Where separators stand in the first block.
+fn separators(list: &[u8], separator: u8) -> u64 {
+    match list.first_chunk() {
+        Some(block) => places(block, separator),
+        None => places(&padded(list), separator) & first(list.len()),
+    }
+}
+
+/// Which octets of a block are this one.
+pub(crate) fn places(block: &[u8; BLOCK], octet: u8) -> u64 {
+    [0, LANES, 2 * LANES, 3 * LANES].into_iter().fold(0, |found, at| found | bits(load(block, at), octet) << at)
+}
+
 /// A bit for each of the first octets of a block, of which there are so many.
-fn first(octets: usize) -> u64 {
+pub(crate) fn first(octets: usize) -> u64 {
     if octets < BLOCK { !(u64::MAX << octets) } else { u64::MAX }
 }
 

@@ -37,7 +37,11 @@ pub fn decode_fws_into(text: impl AsRef<[u8]>, out: &mut [u8]) -> Result<usize, 
 fn packed(text: &[u8], alone: bool) -> SmallVec<[u8; 512]> {
     let (mut packed, mut rest) = (SmallVec::new(), text);
     loop {
-        let run = rest.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n')).unwrap_or(rest.len());
+        let run = match alone {
+            true => rest.iter().position(|octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n')),
+            false => memchr::memchr3(b' ', b'\t', b'\r', rest),
+        };
+        let run = run.unwrap_or(rest.len());
         let (clean, after) = rest.split_at(run);
         packed.extend_from_slice(clean);
         rest = match after {

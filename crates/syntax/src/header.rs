@@ -83,10 +83,26 @@ pub enum Defect {
 }
 
 /// One header field of a [`HeaderBlock`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Field<'a> {
-    raw: &'a [u8],
+    /// The section from the field on.
+    onwards: &'a [u8],
+    length: usize,
     shape: Shape,
+}
+
+impl PartialEq for Field<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw() == other.raw()
+    }
+}
+
+impl Eq for Field<'_> {}
+
+impl std::fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Field").field("raw", &self.raw()).finish_non_exhaustive()
+    }
 }
 
 /// How a field is divided; name and body are 0 when it is malformed.
@@ -102,7 +118,7 @@ struct Shape {
 impl Shape {
     fn of(raw: &[u8]) -> Self {
         // RFC 5322 §2.2: printable US-ASCII except colon; §4.5 lets WSP precede the colon
-        let name = raw.iter().position(|octet| !octet.is_ascii_graphic() || *octet == b':').unwrap_or(raw.len());
+        let name = raw.iter().position(|octet| FTEXT.get(usize::from(*octet)) != Some(&true)).unwrap_or(raw.len());
         let rest = raw.get(name..).unwrap_or_default();
         let blanks = rest.iter().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
         match rest.get(blanks) {
@@ -114,6 +130,17 @@ impl Shape {
         }
     }
 }
+
+/// What field names are made of.
+#[allow(clippy::as_conversions, clippy::indexing_slicing)] // an octet, when it is compiled
+const FTEXT: [bool; 256] = {
+    let (mut table, mut octet) = ([false; 256], 0u8);
+    while octet < 0x80 {
+        table[octet as usize] = octet.is_ascii_graphic() && octet != b':';
+        octet += 1;
+    }
+    table
+};
 
 /// Tells most field names apart in one comparison: names that are equal in any case have equal keys. What two names of one
 /// key are is up to [`Field::is`].
@@ -131,12 +158,18 @@ impl NameKey {
         let length = u64::from(u8::try_from(name.len()).unwrap_or(u8::MAX));
         NameKey((u64::from_le_bytes(front) | 0x2020_2020_2020_2020) ^ length << 56)
     }
+
+    /// An octet that tells most keys apart, for tables.
+    pub fn octet(self) -> u8 {
+        let [.., last] = self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes(); // every octet has its part in the last one
+        last
+    }
 }
 
 impl<'a> Field<'a> {
     /// Reads one field from its octets, with or without the final CRLF.
     pub fn new(raw: &'a [u8]) -> Self {
-        Field { raw, shape: Shape::of(raw) }
+        Field { onwards: raw, length: raw.len(), shape: Shape::of(raw) }
     }
 
     /// The field name as written, without white space before the colon; empty when the field is malformed.
@@ -146,17 +179,28 @@ impl<'a> Field<'a> {
 
     /// The octets of the name.
     pub fn name_octets(&self) -> &'a [u8] {
-        self.raw.get(..self.shape.name).unwrap_or_default()
+        self.onwards.get(..self.shape.name).unwrap_or_default()
     }
 
     /// All octets of the field with its CRLF.
     pub fn raw(&self) -> &'a [u8] {
-        self.raw
+        self.onwards.get(..self.length).unwrap_or_default()
+    }
+
+    /// The octets of the field and of all that is below it in its section: who looks at many octets at a time may look at those
+    /// behind a field, too.
+    pub fn onwards(&self) -> &'a [u8] {
+        self.onwards
+    }
+
+    /// The same from the body on.
+    pub fn body_onwards(&self) -> &'a [u8] {
+        self.onwards.get(self.shape.body..).filter(|_| self.shape.body > 0).unwrap_or_default()
     }
 
     /// The octets after the colon, without the final CRLF; folds are kept. Empty when the field is malformed.
     pub fn body(&self) -> &'a [u8] {
-        let body = self.raw.get(self.shape.body..).filter(|_| self.shape.body > 0).unwrap_or_default();
+        let body = self.raw().get(self.shape.body..).filter(|_| self.shape.body > 0).unwrap_or_default();
         body.strip_suffix(b"\r\n").unwrap_or(body)
     }
 
@@ -177,7 +221,7 @@ impl<'a> Field<'a> {
 
     /// Whether the field has this name, whose key is known, in any case.
     pub fn is_named(&self, key: NameKey, name: &[u8]) -> bool {
-        self.shape.key == key && self.name_octets().eq_ignore_ascii_case(name)
+        self.shape.key == key && (self.name_octets() == name || self.name_octets().eq_ignore_ascii_case(name))
     }
 }
 
@@ -223,7 +267,7 @@ impl HeaderBlock {
     }
 
     fn field(&self, (range, shape): &(Range<usize>, Shape)) -> Field<'_> {
-        Field { raw: self.raw.get(range.clone()).unwrap_or_default(), shape: *shape }
+        Field { onwards: self.raw.get(range.start..).unwrap_or_default(), length: range.len(), shape: *shape }
     }
 
     /// The fields of this name, in any case, from top to bottom.
@@ -264,6 +308,8 @@ pub struct Splitter {
     line_begin: usize,
     /// Whether that line is known to be a header line, neither nothing yet nor perhaps the blank line.
     line_open: bool,
+    /// No limit is reached before.
+    fits: usize,
     /// Where the fields lie as far as they are known; each ends where the next one begins.
     fields: Vec<(Range<usize>, Shape)>,
     limits: HeaderLimits,
@@ -278,6 +324,7 @@ impl Splitter {
             raw: Vec::new(),
             line_begin: 0,
             line_open: false,
+            fits: 0,
             fields: Vec::with_capacity(32),
             limits: limits.clone(),
             complete: false,
@@ -355,14 +402,20 @@ impl Splitter {
 
     /// Takes the octets up to `end` into the current line, which may go on; the first ones open a field unless folded.
     fn take_line(&mut self, end: usize) -> Result<(), HeaderError> {
-        let folded = matches!(self.raw.get(self.line_begin), Some(b' ' | b'\t'));
-        if !self.line_open && (!folded || self.fields.is_empty()) {
-            if self.fields.len() >= self.limits.fields {
-                return Err(HeaderError::Many { limit: self.limits.fields });
+        if !self.line_open {
+            let folded = matches!(self.raw.get(self.line_begin), Some(b' ' | b'\t'));
+            if !folded || self.fields.is_empty() {
+                if self.fields.len() >= self.limits.fields {
+                    return Err(HeaderError::Many { limit: self.limits.fields });
+                }
+                self.fields.push((self.line_begin..self.line_begin, Shape::default()));
+                self.fits = self.line_begin.saturating_add(self.limits.field_bytes).min(self.limits.bytes);
             }
-            self.fields.push((self.line_begin..self.line_begin, Shape::default()));
+            self.line_open = true;
         }
-        self.line_open = true;
+        if end <= self.fits {
+            return Ok(());
+        }
         let begin = self.fields.last().map_or(0, |(range, _)| range.start);
         let field_end = begin.saturating_add(self.limits.field_bytes);
         if end > field_end && field_end < self.limits.bytes {

@@ -10,7 +10,9 @@
 use std::ops::Range;
 
 use nom::bytes::complete::{take_while, take_while1};
-use nom::combinator::{recognize, rest, verify};
+use nom::character::complete::char;
+use nom::combinator::verify;
+use nom::sequence::terminated;
 use nom::{IResult, Parser};
 use smallvec::SmallVec;
 use thiserror::Error;
@@ -109,7 +111,7 @@ pub fn split(text: &str) -> impl Iterator<Item = Result<Tag<'_>, TagListError>> 
         let end = memchr::memchr(b';', list.as_bytes());
         let piece = list.get(..end.unwrap_or(list.len())).unwrap_or_default();
         rest = end.and_then(|end| list.get(end + 1..));
-        if rest.is_none() && piece.trim_matches(is_fws).is_empty() {
+        if rest.is_none() && piece.bytes().all(is_fws) {
             return None;
         }
         Some(tag(piece, begin))
@@ -122,44 +124,42 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 fn tag(piece: &str, begin: usize) -> Result<Tag<'_>, TagListError> {
-    let lead = piece.len() - piece.trim_start_matches(is_fws).len();
+    let lead = piece.bytes().take_while(|octet| is_fws(*octet)).count();
     let at = begin + lead;
-    let Ok((_, (name, value))) = tag_spec(piece.get(lead..).unwrap_or_default()) else {
+    let spec = piece.get(lead..).unwrap_or_default();
+    let (value, name) = front(spec.as_bytes()).map_err(|_| TagListError::Syntax { at })?;
+    let (name, value) = (spec.get(..name.len()), spec.get(spec.len() - value.len()..));
+    let (name, value) = (name.unwrap_or_default(), value.unwrap_or_default());
+    if !tag_value_ok(value) {
         return Err(TagListError::Syntax { at });
-    };
-    let value_begin = begin + piece.len() - value.len();
-    Ok(Tag { name, value: trimmed(value), at, value_span: value_begin..begin + piece.len() })
+    }
+    let end = begin + piece.len();
+    Ok(Tag { name, value: trimmed(value), at, value_span: end - value.len()..end })
 }
 
 fn trimmed(value: &str) -> &str {
-    let outside = |octet: &u8| !is_fws(char::from(*octet));
+    let outside = |octet: &u8| !is_fws(*octet);
     let begin = value.as_bytes().iter().position(outside).unwrap_or(value.len());
     let end = value.as_bytes().iter().rposition(outside).map_or(begin, |last| last + 1);
     value.get(begin..end).unwrap_or_default()
 }
 
-fn tag_spec(input: &str) -> IResult<&str, (&str, &str)> {
-    let (input, name) = tag_name(input)?;
-    let (input, _) = (take_while(is_fws), nom::character::complete::char('=')).parse(input)?;
-    let (input, value) = verify(rest, tag_value_ok).parse(input)?;
-    Ok((input, (name, value)))
+/// All before the value: the name, and what is behind its `=`. Octets, since ASCII is all that may stand here.
+fn front(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    terminated(tag_name, (take_while(is_fws), char('='))).parse(input)
 }
 
-fn tag_name(input: &str) -> IResult<&str, &str> {
-    let first = |c: char| c.is_ascii_alphabetic();
-    let further = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    recognize((verify(take_while1(further), move |name: &str| name.starts_with(first)), take_while(further)))
-        .parse(input)
+fn tag_name(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let further = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_';
+    verify(take_while1(further), |name: &[u8]| name.first().is_some_and(u8::is_ascii_alphabetic)).parse(input)
 }
 
 /// `VALCHAR = %x21-3A / %x3C-7E`; UTF-8 beyond ASCII as RFC 8616 §3 allows.
 fn tag_value_ok(value: &str) -> bool {
     // without a way out, so that many octets are looked at at once
-    value
-        .bytes()
-        .fold(true, |ok, octet| ok & (is_fws(octet.into()) | ((octet > b' ') & (octet != b';') & (octet != 0x7f))))
+    value.bytes().fold(true, |ok, octet| ok & (is_fws(octet) | ((octet > b' ') & (octet != b';') & (octet != 0x7f))))
 }
 
-fn is_fws(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
+fn is_fws(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
