@@ -11,7 +11,7 @@ use crate::canon::{Canonicalization, Canonicalizations};
 use crate::crypto::Hash;
 use crate::limits::Limits;
 use crate::select::{self, Stacks};
-use crate::squeeze::{Text, pieces};
+use crate::squeeze::{Text, count_of, pieces};
 
 /// Signature algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -150,16 +150,18 @@ impl Names {
 
     /// RFC 6376 §3.5, §6.1.1.
     fn parse(value: &str, limit: usize) -> Result<Self, SignatureError> {
-        let (mut from, mut empty) = (false, false);
+        let (mut from, mut empty, mut named) = (false, false, 0);
         for (index, name) in names(value).enumerate() {
             if index >= limit {
                 return Err(SignatureError::ManyHeaders);
             }
-            if !name.iter().all(u8::is_ascii_graphic) {
-                return Err(SignatureError::Malformed("h"));
-            }
+            named += name.len() + 1;
             from |= name.len() == 4 && name.eq_ignore_ascii_case(b"from");
             empty |= name.is_empty();
+        }
+        // a value of a tag-list has no other octets than these: what is not beside a name is within one
+        if !value.is_ascii() || value.len() + 1 != named + count_of(value.as_bytes(), *b" \t\r\n") {
+            return Err(SignatureError::Malformed("h"));
         }
         if from { Ok(Names { text: value.into(), empty }) } else { Err(SignatureError::FromNotSigned) }
     }

@@ -126,12 +126,34 @@ pub(crate) fn unfold(octets: &[u8], length: usize, out: &mut impl Sink) {
                 &end
             }
         };
-        let Classes { dropped, line_ends, .. } = classify(window);
+        // most blocks have nothing but words with a space between
+        let Classes { dropped, line_ends, .. } = words(window, left).unwrap_or_else(|| classify(window));
         out.fill(|room| pack(window, !(dropped | line_ends | line_ends << 1 | fold) & first(left), room));
         fold = line_ends >> (BLOCK - 1);
         rest = rest.get(BLOCK..).unwrap_or_default();
         left = left.saturating_sub(BLOCK);
     }
+}
+
+/// The classes of a block whose octets as far as they count are no control characters and have no two spaces together.
+fn words(window: &[u8; WINDOW], left: usize) -> Option<Classes> {
+    let (mut spaces, mut controls) = (0, 0);
+    for at in [0, LANES, 2 * LANES, 3 * LANES] {
+        let lanes = load(window, at);
+        spaces |= bits(lanes, b' ') << at;
+        controls |= bits(lanes.max(u8x16::splat(0x1f)), 0x1f) << at;
+    }
+    let behind = matches!(behind(window), [b' ' | b'\t', _]) && left > BLOCK;
+    let together = spaces & (spaces >> 1 | u64::from(behind) << (BLOCK - 1));
+    ((controls | together) & first(left) == 0).then(Classes::default)
+}
+
+/// How many octets of a list are one of these.
+pub(crate) fn count_of<const N: usize>(list: &[u8], these: [u8; N]) -> usize {
+    let (blocks, rest) = list.as_chunks();
+    let found = |block: &[u8; BLOCK]| these.iter().fold(0, |found, octet| found | places(block, *octet));
+    let within: u32 = blocks.iter().map(|block| found(block).count_ones()).sum();
+    index(within) + index((found(&padded(rest)) & first(rest.len())).count_ones())
 }
 
 /// The pieces of a list between separators.
@@ -227,6 +249,7 @@ pub(crate) fn in_pairs(mut previous: u8, octets: &[u8]) -> bool {
 }
 
 /// Octets of a block, a bit each.
+#[derive(Default)]
 struct Classes {
     /// White space that does not stay.
     dropped: u64,

@@ -29,7 +29,8 @@ type Candidates = SmallVec<[Candidate; 1]>;
 struct Candidate {
     /// Its place among the fields.
     field: usize,
-    parsed: Result<Signature, SignatureError>,
+    /// In a box: it is large, and moved with the verifier.
+    parsed: Result<Box<Signature>, SignatureError>,
     evaluated: bool,
 }
 
@@ -40,7 +41,7 @@ impl Verifier {
         for (index, field) in headers.fields().enumerate().filter(|(_, field)| field.is("DKIM-Signature")) {
             // beyond the cap fields are only counted, not read
             let parsed = match field.text() {
-                Some(text) if candidates.len() < limits.fields => Signature::parse(text, limits),
+                Some(text) if candidates.len() < limits.fields => Signature::parse(text, limits).map(Box::new),
                 Some(_) => Err(SignatureError::Long),
                 None => Err(SignatureError::NotUtf8),
             };
@@ -158,7 +159,7 @@ impl Finished {
                 }
                 (Ok(_), _) => tried.verdict = Verdict::Policy(Policy::TooMany { limit: self.limits.signatures }),
             };
-            let outcome = SignatureOutcome::new(candidate.parsed.as_ref().ok(), tried, &self.digests);
+            let outcome = SignatureOutcome::new(candidate.parsed.as_deref().ok(), tried, &self.digests);
             signatures.push(SignatureOutcome { diagnosis, ..outcome });
         }
         Outcome { signatures }

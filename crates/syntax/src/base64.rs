@@ -43,7 +43,9 @@ fn packed(text: &[u8], alone: bool) -> SmallVec<[u8; 512]> {
         };
         let run = run.unwrap_or(rest.len());
         let (clean, after) = rest.split_at(run);
-        packed.extend_from_slice(clean);
+        if !clean.is_empty() {
+            packed.extend_from_slice(clean);
+        }
         rest = match after {
             [] => return packed,
             [b' ' | b'\t', rest @ ..] => rest,

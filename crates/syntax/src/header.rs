@@ -150,13 +150,18 @@ pub struct NameKey(u64);
 impl NameKey {
     /// The key of a name: its first eight octets in lower case (some other octets fall together as well) and its length.
     pub fn of(name: &[u8]) -> Self {
-        let front = name.first_chunk().copied().unwrap_or_else(|| {
-            let mut front = [0; 8];
-            front.iter_mut().zip(name).for_each(|(to, octet)| *to = *octet);
-            front
-        });
+        // of less than eight octets: the first and the last ones, which may be the same
+        let front = match (name, name.first_chunk(), name.first_chunk::<4>().zip(name.last_chunk::<4>())) {
+            (_, Some(front), _) => u64::from_le_bytes(*front),
+            (_, _, Some((first, last))) => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (name.len() - 4))
+            }
+            ([one, two, three], ..) => u64::from_le_bytes([*one, *two, *three, 0, 0, 0, 0, 0]),
+            ([one, two], ..) => u64::from_le_bytes([*one, *two, 0, 0, 0, 0, 0, 0]),
+            _ => name.first().copied().map_or(0, u64::from),
+        };
         let length = u64::from(u8::try_from(name.len()).unwrap_or(u8::MAX));
-        NameKey((u64::from_le_bytes(front) | 0x2020_2020_2020_2020) ^ length << 56)
+        NameKey((front | 0x2020_2020_2020_2020) ^ length << 56)
     }
 
     /// An octet that tells most keys apart, for tables.
@@ -363,7 +368,7 @@ impl Splitter {
         while let Some(found) = memchr::memchr(b'\n', self.raw.get(from..).unwrap_or_default()) {
             let end = from + found + 1;
             from = end;
-            if !self.raw.get(..end).is_some_and(|read| read.ends_with(b"\r\n")) {
+            if end.checked_sub(2).and_then(|cr| self.raw.get(cr)) != Some(&b'\r') {
                 continue;
             }
             if end - self.line_begin == 2 {

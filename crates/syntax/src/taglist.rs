@@ -105,6 +105,7 @@ impl<'a> TagList<'a> {
 /// A last empty piece is the optional `;` at the end.
 pub fn split(text: &str) -> impl Iterator<Item = Result<Tag<'_>, TagListError>> {
     let mut rest = Some(text);
+    let clean = values_ok(text); // many octets at a time; only of what is not, each value is looked at
     std::iter::from_fn(move || {
         let list = rest?;
         let begin = text.len() - list.len();
@@ -114,7 +115,11 @@ pub fn split(text: &str) -> impl Iterator<Item = Result<Tag<'_>, TagListError>> 
         if rest.is_none() && piece.bytes().all(is_fws) {
             return None;
         }
-        Some(tag(piece, begin))
+        Some(
+            tag(piece, begin)
+                .filter(|tag| clean || values_ok(tag.value))
+                .ok_or_else(|| TagListError::Syntax { at: begin + lead(piece) }),
+        )
     })
 }
 
@@ -123,18 +128,18 @@ fn same(one: &str, other: &str) -> bool {
     one.len() == other.len() && one.bytes().eq(other.bytes())
 }
 
-fn tag(piece: &str, begin: usize) -> Result<Tag<'_>, TagListError> {
-    let lead = piece.bytes().take_while(|octet| is_fws(*octet)).count();
-    let at = begin + lead;
-    let spec = piece.get(lead..).unwrap_or_default();
-    let (value, name) = front(spec.as_bytes()).map_err(|_| TagListError::Syntax { at })?;
-    let (name, value) = (spec.get(..name.len()), spec.get(spec.len() - value.len()..));
-    let (name, value) = (name.unwrap_or_default(), value.unwrap_or_default());
-    if !tag_value_ok(value) {
-        return Err(TagListError::Syntax { at });
-    }
+/// Octets of white space at the front.
+fn lead(piece: &str) -> usize {
+    piece.bytes().take_while(|octet| is_fws(*octet)).count()
+}
+
+/// Reads a piece whose value may have any octets.
+fn tag(piece: &str, begin: usize) -> Option<Tag<'_>> {
+    let spec = piece.get(lead(piece)..)?;
+    let (value, name) = front(spec.as_bytes()).ok()?;
+    let (name, value) = (spec.get(..name.len())?, spec.get(spec.len() - value.len()..)?);
     let end = begin + piece.len();
-    Ok(Tag { name, value: trimmed(value), at, value_span: end - value.len()..end })
+    Some(Tag { name, value: trimmed(value), at: end - spec.len(), value_span: end - value.len()..end })
 }
 
 fn trimmed(value: &str) -> &str {
@@ -154,10 +159,10 @@ fn tag_name(input: &[u8]) -> IResult<&[u8], &[u8]> {
     verify(take_while1(further), |name: &[u8]| name.first().is_some_and(u8::is_ascii_alphabetic)).parse(input)
 }
 
-/// `VALCHAR = %x21-3A / %x3C-7E`; UTF-8 beyond ASCII as RFC 8616 §3 allows.
-fn tag_value_ok(value: &str) -> bool {
+/// `VALCHAR = %x21-3A / %x3C-7E`, the `;` that is not one aside; UTF-8 beyond ASCII as RFC 8616 §3 allows.
+fn values_ok(text: &str) -> bool {
     // without a way out, so that many octets are looked at at once
-    value.bytes().fold(true, |ok, octet| ok & (is_fws(octet) | ((octet > b' ') & (octet != b';') & (octet != 0x7f))))
+    text.bytes().fold(true, |ok, octet| ok & (is_fws(octet) | ((octet > b' ') & (octet != 0x7f))))
 }
 
 fn is_fws(octet: u8) -> bool {
