@@ -60,8 +60,11 @@ impl Received<'_> {
 }
 
 fn atom(text: &str) -> Cow<'_, str> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if text.chars().all(fits) { Cow::Borrowed(text) } else { text.chars().filter(|c| fits(*c)).collect() }
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    if text.bytes().all(fits) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().filter(|c| u8::try_from(*c).is_ok_and(fits)).collect()
 }
 
 /// Room for a usual field.
@@ -69,7 +72,10 @@ const FIELD_OCTETS: usize = 400;
 
 /// `Received-SPF` (RFC 7208 §9.1): a result, a comment, and `key=value` pairs, quoted where needed.
 pub fn received_spf(result: &str, comment: &str, pairs: &[(&str, &str)]) -> String {
-    let comment = escape(comment).replace(['(', ')'], "'");
+    let mut comment = escape(comment);
+    if comment.bytes().any(|octet| matches!(octet, b'(' | b')')) {
+        comment = comment.replace(['(', ')'], "'");
+    }
     let mut out = String::with_capacity(FIELD_OCTETS);
     for part in ["Received-SPF: ", &*atom(result), " (", &*comment, ")"] {
         out.push_str(part);

@@ -97,7 +97,11 @@ pub fn quoted_string(text: &str) -> Result<(String, &str), CfwsError> {
 
 /// Reads `1*atext *("." 1*atext)` (RFC 5322 §3.2.3, with UTF-8 as in RFC 6532 §3.2).
 pub fn dot_atom(text: &str) -> Result<(&str, &str), CfwsError> {
-    let (mut end, mut before) = (0, '.'); // one pass: this stands in front of every delivery
+    let ascii = ascii_dot_atom(text.as_bytes());
+    if ascii > 0 && text.as_bytes().get(ascii).is_none_or(u8::is_ascii) {
+        return text.split_at_checked(ascii).ok_or(CfwsError::Expected("an atom"));
+    }
+    let (mut end, mut before) = (0, '.');
     for c in text.chars().take_while(|c| is_atext(*c) || *c == '.') {
         if (before, c) == ('.', '.') {
             return Err(CfwsError::Expected("an atom"));
@@ -166,6 +170,14 @@ pub fn quote_unless_token(value: &str) -> String {
 pub fn quote(value: &str) -> String {
     let mut out = String::with_capacity(value.len() + 2);
     out.push('"');
+    if value
+        .bytes()
+        .fold(true, |plain, octet| plain & (matches!(octet, b' '..=b'~') & (octet != b'"') & (octet != b'\\')))
+    {
+        out.push_str(value);
+        out.push('"');
+        return out;
+    }
     for c in value.chars().filter(|c| !c.is_control()) {
         if matches!(c, '"' | '\\') {
             out.push('\\');

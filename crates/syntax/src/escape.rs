@@ -10,8 +10,12 @@ use std::fmt::Write;
 /// assert_eq!(gatepost_syntax::escape(b"\xff!"), r"\xff!");
 /// ```
 pub fn escape(text: impl AsRef<[u8]>) -> String {
-    let mut out = String::with_capacity(text.as_ref().len());
     let is_plain = |octet: u8| matches!(octet, b' '..=b'[' | b']'..=b'~');
+    // without a way out, so that many octets are looked at at once
+    if text.as_ref().iter().fold(true, |plain, octet| plain & is_plain(*octet)) {
+        return std::str::from_utf8(text.as_ref()).unwrap_or_default().to_owned();
+    }
+    let mut out = String::with_capacity(text.as_ref().len());
     for chunk in text.as_ref().utf8_chunks() {
         let mut rest = chunk.valid();
         while let Some(plain) = rest.bytes().position(|octet| !is_plain(octet)) {

@@ -116,6 +116,7 @@ struct Shape {
 }
 
 impl Shape {
+    #[inline] // what is returned in memory and read again at once is waited for
     fn of(raw: &[u8]) -> Self {
         // RFC 5322 §2.2: printable US-ASCII except colon; §4.5 lets WSP precede the colon
         let name = raw.iter().position(|octet| FTEXT.get(usize::from(*octet)) != Some(&true)).unwrap_or(raw.len());
