@@ -107,6 +107,9 @@ impl<'a> Command<'a> {
             line = front;
         }
         let length = line.iter().take(VERB_OCTETS + 1).take_while(|octet| **octet != b' ').count();
+        if length > VERB_OCTETS {
+            return Err(unknown(line));
+        }
         let (word, rest) = line.split_at_checked(length).unwrap_or((line, b""));
         let rest = text(rest.get(1..).unwrap_or_default())?;
         let none = |command: Command<'a>| if rest.is_empty() { Ok(command) } else { Err(CommandError::Syntax) };
@@ -162,10 +165,14 @@ const fn verb(word: &[u8]) -> u64 {
 /// What a line is that has no verb of SMTP.
 fn unknown(line: &[u8]) -> CommandError {
     const FOREIGN: [&str; 9] = ["GET", "POST", "HEAD", "PUT", "CONNECT", "OPTIONS", "DELETE", "TRACE", "PATCH"];
-    match text(line) {
-        Err(error) => error,
-        Ok(line) if FOREIGN.iter().any(|verb| cut(line, b' ').0.eq_ignore_ascii_case(verb)) => CommandError::Foreign,
-        Ok(_) => CommandError::Unknown,
+    let (verb, rest) = match text(line) {
+        Ok(line) => cut(line, b' '),
+        Err(error) => return error,
+    };
+    match rest.is_none_or(str::is_ascii) {
+        true if FOREIGN.iter().any(|foreign| verb.eq_ignore_ascii_case(foreign)) => CommandError::Foreign,
+        true => CommandError::Unknown,
+        false => CommandError::Characters,
     }
 }
 
