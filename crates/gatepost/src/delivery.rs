@@ -1,16 +1,13 @@
 //! What the server shares among sessions, and how a judged message gets into a store.
 
 use std::io::{self, Read};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use gatepost_dkim::PrivateKey;
 use gatepost_results::{strip, trace};
 use gatepost_sasl::{Answer, Authenticator, Policy, Question};
 use gatepost_smtp::Reply;
-use gatepost_smtp::server::Server as Smtp;
 use gatepost_syntax::{Domain, ForwardPath, HeaderBlock, Mailbox, ReversePath};
 
 use crate::bundle::Bundle;
@@ -165,29 +162,4 @@ fn write_bundle(folder: &Path, bundle: &Bundle, headers: &HeaderBlock, body: &mu
     let mut message = std::fs::File::create(file("eml"))?;
     io::copy(&mut headers.raw().chain(&b"\r\n"[..]).chain(body.reader()?), &mut message)?;
     message.sync_all()
-}
-
-/// The Received field of a session (RFC 5321 §4.4).
-pub(crate) fn received(
-    session: &Smtp,
-    hostname: &Domain,
-    peer: IpAddr,
-    recipients: &[Mailbox],
-    now: SystemTime,
-) -> String {
-    let only = match recipients {
-        [only] => Some(only.to_string()),
-        _ => None,
-    };
-    trace::Received {
-        helo: session.hello().map_or("", |hello| hello.name.as_str()),
-        client: peer,
-        by: hostname.as_str(),
-        with: session.protocol(),
-        id: &format!("{:x}", now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos())),
-        tls: session.tls().map(|tls| (tls.version.word(), tls.cipher.as_str())),
-        recipient: only.as_deref(),
-        time: now,
-    }
-    .to_field()
 }

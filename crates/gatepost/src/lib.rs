@@ -29,6 +29,7 @@ mod spool;
 pub mod store;
 mod submission;
 pub mod tls;
+mod transaction;
 mod users;
 
 pub use bundle::{Bundle, BundleError};

@@ -1,6 +1,5 @@
 //! Sessions of other servers: their mail is judged and delivered.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,25 +8,23 @@ use std::time::SystemTime;
 use gatepost_dmarc::Request;
 use gatepost_results::Explain;
 use gatepost_sasl::Answer;
-use gatepost_smtp::Reply;
 use gatepost_smtp::server::{Event, Server as Smtp};
+use gatepost_smtp::{MailFrom, Reply};
 use gatepost_syntax::{ForwardPath, Mailbox, ReversePath, escape};
 
-use crate::delivery::{Judged, Shared, received};
+use crate::delivery::{Judged, Shared};
 use crate::drive::Handler;
-use crate::judge::{Envelope, Inbound, JudgeError, Judging};
+use crate::judge::{Inbound, JudgeError, Judging};
 use crate::metrics::Count;
 use crate::spool::Spool;
 use crate::store::Folder;
+use crate::transaction::{self, Transaction};
 
 /// One session's decisions.
 pub(crate) struct Mx {
     shared: Arc<Shared>,
     peer: IpAddr,
-    from: ReversePath,
-    /// As the client said, and who gets the mail.
-    addressed: Vec<Mailbox>,
-    recipients: BTreeSet<Mailbox>,
+    transaction: Transaction,
     arriving: Option<Box<Arriving>>,
 }
 
@@ -41,14 +38,11 @@ struct Arriving {
 
 impl Mx {
     pub(crate) fn new(shared: Arc<Shared>, peer: IpAddr) -> Self {
-        let (addressed, recipients) = (Vec::new(), BTreeSet::new());
-        Mx { shared, peer, from: ReversePath::Null, addressed, recipients, arriving: None }
+        Mx { shared, peer, transaction: Transaction::new(MailFrom::new(ReversePath::Null)), arriving: None }
     }
 
-    fn mail(&mut self, endpoint: &mut Smtp, path: ReversePath) {
-        (self.from, self.arriving) = (path, None);
-        self.addressed.clear();
-        self.recipients.clear();
+    fn mail(&mut self, endpoint: &mut Smtp, mail: MailFrom) {
+        (self.transaction, self.arriving) = (Transaction::new(mail), None);
         if self.shared.gate.may_send(self.peer, None) {
             endpoint.accept();
         } else {
@@ -60,16 +54,19 @@ impl Mx {
     fn recipient(&mut self, endpoint: &mut Smtp, path: &ForwardPath) {
         let mailbox = self.shared.mailbox(path);
         let users = mailbox.as_ref().map(|mailbox| self.shared.recipients(mailbox)).unwrap_or_default();
-        if users.is_empty() {
-            let reply = match mailbox.as_ref().and_then(Mailbox::domain) {
-                Some(domain) if !self.shared.is_local(domain) => ("5.7.1", "mail for this domain is not relayed"),
-                _ => ("5.1.1", "no such user here"),
-            };
-            return endpoint.refuse(&Reply::permanent(550, reply.0, reply.1));
+        match mailbox {
+            Some(mailbox) if !users.is_empty() => {
+                self.transaction.add(mailbox, users);
+                endpoint.accept();
+            }
+            mailbox => {
+                let reply = match mailbox.as_ref().and_then(Mailbox::domain) {
+                    Some(domain) if !self.shared.is_local(domain) => ("5.7.1", "mail for this domain is not relayed"),
+                    _ => ("5.1.1", "no such user here"),
+                };
+                endpoint.refuse(&Reply::permanent(550, reply.0, reply.1));
+            }
         }
-        self.addressed.extend(mailbox);
-        self.recipients.extend(users);
-        endpoint.accept();
     }
 
     fn data(&mut self, chunk: &[u8]) {
@@ -88,11 +85,7 @@ impl Mx {
 
     async fn end(&mut self, endpoint: &mut Smtp) {
         let finished = self.finish(endpoint).await;
-        self.shared.count(&finished);
-        match finished {
-            Ok(()) => endpoint.accept(),
-            Err(reply) => endpoint.refuse(&reply),
-        }
+        transaction::end(endpoint, &self.shared, &finished);
     }
 
     async fn finish(&mut self, endpoint: &Smtp) -> Result<(), Reply> {
@@ -104,19 +97,13 @@ impl Mx {
         if let Some(problem) = problem {
             return Err(problem);
         }
-        let envelope = Envelope {
-            ip: self.peer,
-            helo: endpoint.hello().map(|hello| hello.name.clone()).unwrap_or_default(),
-            mail_from: self.from.mailbox().map(ToString::to_string).unwrap_or_default(),
-            now,
-        };
+        let envelope = self.transaction.envelope(endpoint, self.peer, now);
         let inbound = self.shared.judge.finish(judging, &envelope).await.map_err(|error| refusal(&error))?;
         let body = self.shared.keep_bundle(&inbound, body).await.map_err(|error| local_error(&error))?;
         let folder = self.sorted(&inbound)?;
-        let received = received(endpoint, &self.shared.hostname, self.peer, &self.addressed, now);
-        let recipients = std::mem::take(&mut self.recipients).into_iter().collect();
-        let judged = Judged { inbound, received, body };
-        self.shared.deliver(judged, &self.from, recipients, folder).await.map_err(|error| local_error(&error))
+        let received = self.transaction.received(endpoint, &self.shared.hostname, self.peer, now);
+        let (users, judged) = (self.transaction.take_users(), Judged { inbound, received, body });
+        self.shared.deliver(judged, self.transaction.from(), users, folder).await.map_err(|error| local_error(&error))
     }
 
     /// Where the message belongs, if it is to be taken at all.
@@ -124,7 +111,7 @@ impl Mx {
         self.shared.metrics.add(Count::Spf, inbound.spf.verdict.word());
         self.shared.metrics.add(Count::Dkim, inbound.dkim.word());
         self.shared.metrics.add(Count::Dmarc, inbound.dmarc.verdict.word());
-        let from = escape(self.from.to_string());
+        let from = escape(self.transaction.from().to_string());
         let verdict = inbound.explain().line();
         tracing::info!(peer = %self.peer, from, verdict, "judged");
         if inbound.headers.named("Received").count() >= self.shared.limits.received {
@@ -158,7 +145,7 @@ impl Handler<Smtp> for Mx {
     async fn on(&mut self, endpoint: &mut Smtp, event: Event) -> io::Result<()> {
         match event {
             Event::Auth(_) => endpoint.answer(Answer::Deny),
-            Event::Mail(mail) => self.mail(endpoint, mail.path),
+            Event::Mail(mail) => self.mail(endpoint, mail),
             Event::Recipient(recipient) => self.recipient(endpoint, &recipient.path),
             Event::Data(chunk) => self.data(&chunk),
             // boxed, so that a session that is silent has no room for it

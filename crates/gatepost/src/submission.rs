@@ -1,6 +1,5 @@
 //! Sessions of users: what they submit is signed and delivered.
 
-use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,19 +7,20 @@ use std::time::SystemTime;
 
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_results::trace;
-use gatepost_smtp::report::Returned;
 use gatepost_smtp::server::{Event, Server as Smtp};
 use gatepost_smtp::{MailFrom, RcptTo, Reply};
 use gatepost_syntax::{Fed, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
 
-use crate::delivery::{Judged, Shared, SigningIdentity, received};
+use crate::delivery::{Judged, Shared, SigningIdentity};
 use crate::drive::Handler;
-use crate::judge::{Envelope, Inbound};
+use crate::judge::Inbound;
 use crate::login::LogIn;
 use crate::metrics::Count;
-use crate::queue::{Entry, Ready, Recipient};
+use crate::outbound::Engine;
+use crate::queue::{Entry, Ready};
 use crate::spool::Spool;
 use crate::store::Folder;
+use crate::transaction::{self, Transaction};
 
 /// One session's decisions.
 pub(crate) struct Submission {
@@ -28,12 +28,7 @@ pub(crate) struct Submission {
     peer: IpAddr,
     login: LogIn,
     user: Option<Mailbox>,
-    mail: MailFrom,
-    /// As the client said, and who gets the mail.
-    addressed: Vec<Mailbox>,
-    recipients: BTreeSet<Mailbox>,
-    /// Recipients in other domains, and those here of whose delivery the sender wants to know.
-    elsewhere: Vec<Recipient>,
+    transaction: Transaction,
     arriving: Option<Box<Arriving>>,
 }
 
@@ -55,10 +50,7 @@ impl Submission {
             shared,
             peer,
             user: None,
-            mail: MailFrom::new(ReversePath::Null),
-            addressed: Vec::new(),
-            recipients: BTreeSet::new(),
-            elsewhere: Vec::new(),
+            transaction: Transaction::new(MailFrom::new(ReversePath::Null)),
             arriving: None,
         }
     }
@@ -67,9 +59,6 @@ impl Submission {
     fn mail(&mut self, endpoint: &mut Smtp, mail: MailFrom) {
         self.user = endpoint.identity().and_then(|identity| Mailbox::parse(&identity.user).ok());
         self.arriving = None;
-        self.elsewhere.clear();
-        self.addressed.clear();
-        self.recipients.clear();
         let Some(name) = endpoint.identity().map(|identity| identity.user.as_str()) else {
             return endpoint.refuse(&Reply::permanent(530, "5.7.0", "authentication required"));
         };
@@ -81,7 +70,7 @@ impl Submission {
             return endpoint.refuse(&Reply::transient(450, "4.7.1", "too many messages of this user, try again later"));
         }
         if mail.path.mailbox().is_some_and(|mailbox| self.is_own(mailbox)) {
-            self.mail = mail;
+            self.transaction = Transaction::new(mail);
             endpoint.accept();
         } else {
             endpoint.refuse(&Reply::permanent(553, "5.7.1", "the sender address is not yours"));
@@ -104,12 +93,10 @@ impl Submission {
             }
             None => {}
             Some(outbound) => {
-                let has_it = !users.is_empty();
-                self.elsewhere.extend(Recipient::addressed(&mailbox, recipient, has_it, outbound.now()));
+                self.transaction.queue(&mailbox, recipient, !users.is_empty(), outbound.now());
             }
         }
-        self.recipients.extend(users);
-        self.addressed.push(mailbox);
+        self.transaction.add(mailbox, users);
         endpoint.accept();
     }
 
@@ -181,11 +168,7 @@ impl Submission {
             Some(arriving) => self.finish(endpoint, *arriving).await,
             None => Err(Reply::permanent(550, "5.6.0", "the message is empty")),
         };
-        self.shared.count(&finished);
-        match finished {
-            Ok(()) => endpoint.accept(),
-            Err(reply) => endpoint.refuse(&reply),
-        }
+        transaction::end(endpoint, &self.shared, &finished);
     }
 
     async fn finish(&mut self, endpoint: &Smtp, mut arriving: Arriving) -> Result<(), Reply> {
@@ -206,18 +189,19 @@ impl Submission {
             }
         }
         signed.extend_from_slice(headers.raw());
-        let elsewhere = std::mem::take(&mut self.elsewhere);
-        let recipients: Vec<Mailbox> = std::mem::take(&mut self.recipients).into_iter().collect();
-        let received = received(endpoint, &self.shared.hostname, self.peer, &self.addressed, now);
+        let users = self.transaction.take_users();
+        let received = self.transaction.received(endpoint, &self.shared.hostname, self.peer, now);
         let mut body = arriving.body;
         let mut queued = None;
-        if !elsewhere.is_empty() {
-            (queued, body) = self.queued(&received, &signed, body, elsewhere).await?;
+        if let Some(outbound) = self.shared.outbound.clone()
+            && let Some(entry) = self.transaction.take_entry(outbound.now())
+        {
+            (queued, body) = queue(outbound, &received, &signed, body, entry).await?;
         }
-        if !recipients.is_empty() {
+        if !users.is_empty() {
             let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
             let judged = Judged { inbound, received, body };
-            self.shared.deliver(judged, &self.mail.path, recipients, Folder::Inbox).await.map_err(local_error)?;
+            self.shared.deliver(judged, self.transaction.from(), users, Folder::Inbox).await.map_err(local_error)?;
         }
         // last: all that can fail has been done, so that a second attempt of the user sends nothing twice
         if let (Some(ready), Some(outbound)) = (queued, self.shared.outbound.clone()) {
@@ -225,35 +209,6 @@ impl Submission {
             accepted.map_err(io::Error::other).and_then(|accepted| accepted).map_err(local_error)?;
         }
         Ok(())
-    }
-
-    /// The message as it is sent, on the disk but for its name in the queue.
-    async fn queued(
-        &self,
-        received: &str,
-        signed: &[u8],
-        mut body: Spool,
-        elsewhere: Vec<Recipient>,
-    ) -> Result<(Option<Ready>, Spool), Reply> {
-        let Some(outbound) = self.shared.outbound.clone() else {
-            return Ok((None, body));
-        };
-        let mut envelope = Entry::new(self.mail.path.clone(), elsewhere, outbound.now());
-        envelope.utf8 = self.mail.utf8;
-        envelope.envelope_id.clone_from(&self.mail.envelope_id);
-        envelope.returned = self.mail.ret.unwrap_or(Returned::Headers);
-        let header = [received.as_bytes(), signed, b"\r\n"].concat();
-        let written = tokio::task::spawn_blocking(move || {
-            let Some(mut draft) = outbound.begin()? else {
-                return Ok((None, body));
-            };
-            io::copy(&mut header.as_slice().chain(body.reader()?), &mut draft)?;
-            Ok((Some(draft.ready(envelope)?), body))
-        });
-        match written.await.map_err(io::Error::other).and_then(|written| written).map_err(local_error)? {
-            (None, _) => Err(Reply::transient(452, "4.3.1", "the queue is full, try again later")),
-            written => Ok(written),
-        }
     }
 
     /// Local recipients see what any receiver would: the signed message is judged.
@@ -275,15 +230,32 @@ impl Submission {
             }
         }
         drop(reader);
-        let envelope = Envelope {
-            ip: self.peer,
-            helo: endpoint.hello().map(|hello| hello.name.clone()).unwrap_or_default(),
-            mail_from: self.mail.path.mailbox().map(ToString::to_string).unwrap_or_default(),
-            now,
-        };
+        let envelope = self.transaction.envelope(endpoint, self.peer, now);
         let inbound = self.shared.judge.finish(judging, &envelope).await.map_err(malformed)?;
         let user = endpoint.identity().map(|identity| identity.user.clone()).unwrap_or_default();
         Ok(inbound.authenticated_as(&user))
+    }
+}
+
+/// The message as it is sent, on the disk but for its name in the queue.
+async fn queue(
+    outbound: Arc<Engine>,
+    received: &str,
+    signed: &[u8],
+    mut body: Spool,
+    entry: Entry,
+) -> Result<(Option<Ready>, Spool), Reply> {
+    let header = [received.as_bytes(), signed, b"\r\n"].concat();
+    let written = tokio::task::spawn_blocking(move || {
+        let Some(mut draft) = outbound.begin()? else {
+            return Ok((None, body));
+        };
+        io::copy(&mut header.as_slice().chain(body.reader()?), &mut draft)?;
+        Ok((Some(draft.ready(entry)?), body))
+    });
+    match written.await.map_err(io::Error::other).and_then(|written| written).map_err(local_error)? {
+        (None, _) => Err(Reply::transient(452, "4.3.1", "the queue is full, try again later")),
+        written => Ok(written),
     }
 }
 
