@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr)] // a program talks
 
 mod dkim;
+mod dmarc;
 mod report;
 mod spf;
 
@@ -15,7 +16,7 @@ use gatepost_syntax::escape;
 use report::{Kind, Page, Report};
 
 /// The kinds of records that are known: the first that claims a text lints it.
-const KINDS: &[&dyn Kind] = &[&spf::Spf, &dkim::Key, &dkim::Signature];
+const KINDS: &[&dyn Kind] = &[&spf::Spf, &dmarc::Dmarc, &dkim::Key, &dkim::Signature];
 
 /// Checks records that domains publish for mail, and says what is allowed and still not what its author wants.
 ///

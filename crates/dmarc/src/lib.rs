@@ -4,6 +4,7 @@
 mod check;
 mod discovery;
 mod evaluation;
+pub mod lint;
 mod outcome;
 #[cfg(feature = "psl")]
 pub mod psl;

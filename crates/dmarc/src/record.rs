@@ -108,7 +108,7 @@ pub enum RecordError {
 }
 
 /// The tags that are read; others, pct, rf and ri among them, are ignored (RFC 9989 §4.7).
-const TAGS: [&str; 10] = ["p", "sp", "np", "adkim", "aspf", "t", "psd", "rua", "ruf", "fo"];
+pub(crate) const TAGS: [&str; 10] = ["p", "sp", "np", "adkim", "aspf", "t", "psd", "rua", "ruf", "fo"];
 
 impl Record {
     /// Reads a record; an error when it is not one at all (RFC 9989 §4.7: `v` first, its value case-sensitive).
@@ -177,9 +177,8 @@ impl Record {
     /// The requests of `p`, `sp` and `np` with their fallbacks; none when the record asks for no DMARC processing
     /// (RFC 9989 §4.10.1).
     pub fn requests(&self) -> Result<Requests, RecordError> {
-        let sound = self.subdomain_policy != Tag::Invalid && self.nonexistent_policy != Tag::Invalid;
         match self.policy {
-            Tag::Valid(own) if sound => {
+            Tag::Valid(own) if self.is_sound() => {
                 let subdomain = self.subdomain_policy.get().unwrap_or(own);
                 let nonexistent = self.nonexistent_policy.get().unwrap_or(subdomain);
                 Ok(Requests { own, subdomain, nonexistent })
@@ -187,6 +186,12 @@ impl Record {
             _ if self.rua.is_empty() => Err(RecordError::NoPolicy),
             _ => Ok(Requests { own: Request::None, subdomain: Request::None, nonexistent: Request::None }),
         }
+    }
+
+    /// Whether there is a `p`, and no policy has an invalid value.
+    pub(crate) fn is_sound(&self) -> bool {
+        let invalid = [self.subdomain_policy, self.nonexistent_policy].contains(&Tag::Invalid);
+        matches!(self.policy, Tag::Valid(_)) && !invalid
     }
 
     /// The tag that says what is asked for a domain: the policy domain itself, or one below it that exists or does not.

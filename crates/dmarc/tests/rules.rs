@@ -379,3 +379,40 @@ fn outcomes_explain_themselves() {
     assert!(japanese.contains("a.example.com の組織ドメインは example.com です"), "{japanese}");
     assert_eq!(japanese.lines().count(), english.lines().count());
 }
+
+/// Each piece of advice, at its place.
+#[test]
+fn records_are_advised_on() {
+    use gatepost_dmarc::lint::{Rule, lint};
+    for (record, rule, marked) in [
+        ("v=DMARC1; p=reject; nonsense", Rule::NoTag, "nonsense"),
+        ("v=DMARC1; p=reject; p=none", Rule::Repeated("p".into()), "p=none"),
+        ("v=DMARC1; p=reject; RI=86400 ;", Rule::Dropped("ri".into()), "RI=86400"),
+        ("v=DMARC1; p=reject; pp=none", Rule::Unknown("pp".into()), "pp=none"),
+        ("v=DMARC1; p=reject; adkim=strict", Rule::Value("adkim"), "adkim=strict"),
+        ("v=DMARC1; p=reject; fo=x", Rule::Value("fo"), "fo=x"),
+        (
+            "v=DMARC1; p=reject; rua=mailto:a@b.example,dmarc@b.example",
+            Rule::Address,
+            "rua=mailto:a@b.example,dmarc@b.example",
+        ),
+        ("v=DMARC1; p=none", Rule::Blind, "p=none"),
+        ("v=DMARC1; p=reject; t=y", Rule::Testing, "t=y"),
+        ("v=DMARC1; p=reject; np=quarantine", Rule::Weaker("np"), "np=quarantine"),
+        ("v=DMARC1; rua=mailto:a@b.example", Rule::NotSound, "v=DMARC1; rua=mailto:a@b.example"),
+    ] {
+        let found = lint(record).unwrap();
+        assert_eq!(found.iter().map(|lint| &lint.rule).collect::<Vec<_>>(), [&rule], "{record}");
+        assert_eq!(&record[found[0].span.clone()], marked, "{record}");
+        assert!(!rule.to_string().is_empty() && rule.cite().rfc == 9989);
+    }
+    let clean =
+        "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=r; psd=n; t=n; fo=1:d; rua=mailto:a@b.example!10m;";
+    assert_eq!(lint(clean).unwrap(), []);
+    assert!(lint("p=none").is_err());
+    let found = lint("v=DMARC1; p=rejct").unwrap();
+    assert_eq!(found.iter().map(|lint| &lint.rule).collect::<Vec<_>>(), [&Rule::Value("p"), &Rule::AsksNothing]);
+    // two at once
+    let found = lint("v=DMARC1; p=rejct; rua=mailto:a@b.example").unwrap();
+    assert_eq!(found.iter().map(|lint| &lint.rule).collect::<Vec<_>>(), [&Rule::Value("p"), &Rule::NotSound]);
+}
