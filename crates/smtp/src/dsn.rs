@@ -233,6 +233,11 @@ fn xtext_length(octet: u8) -> usize {
     if is_xchar(octet) { 1 } else { 3 }
 }
 
+/// Whether something is written as xtext.
+pub(crate) fn is_xtext(text: &str) -> bool {
+    !text.is_empty() && from_xtext(text, String::new()).is_some()
+}
+
 /// `hexchar = ASCII "+" immediately followed by two upper case hexadecimal digits`; what is read is put behind what is there.
 fn from_xtext(text: &str, mut out: String) -> Option<String> {
     if text.bytes().all(is_xchar) {

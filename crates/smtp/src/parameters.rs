@@ -3,7 +3,7 @@
 use gatepost_syntax::{ForwardPath, MailboxError, ReversePath};
 
 use crate::command::{Command, CommandError, Paths, cut, number};
-use crate::dsn::{EnvelopeId, Notify, OriginalRecipient};
+use crate::dsn::{EnvelopeId, Notify, OriginalRecipient, is_xtext};
 use crate::envelope::{Body, MailFrom, RcptTo};
 use crate::report::Returned;
 
@@ -20,7 +20,7 @@ pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command<'static>, Command
             (3, Some(value)) if is("RET") => once(&mut mail.ret, Returned::parse(value))?,
             (5, Some(value)) if is("ENVID") => once(&mut mail.envelope_id, EnvelopeId::parse(value))?,
             // RFC 4954 §5: anybody may send it; nothing is concluded from it
-            (4, Some(_)) if is("AUTH") => once(&mut auth, Some(()))?,
+            (4, Some(value)) if is("AUTH") => once(&mut auth, (value == "<>" || is_xtext(value)).then_some(()))?,
             (8, None) if is("SMTPUTF8") => flag(&mut mail.utf8)?,
             (10, None) if is("REQUIRETLS") => flag(&mut mail.require_tls)?,
             _ => return Err(not_taken(&["SIZE", "BODY", "RET", "ENVID", "AUTH", "SMTPUTF8", "REQUIRETLS"], name)),

@@ -52,6 +52,11 @@ fn verbs_are_words_of_their_length() {
         ("MAIL FROM:<a@c.example> SIZE", Err(CommandError::Syntax)),
         ("MAIL FROM:<a@c.example> =1", Err(CommandError::Parameter)),
         ("MAIL FROM:<a@c.example> SIZE=1  size=1", Err(CommandError::Duplicate)),
+        // RFC 4954 §5: xtext
+        ("MAIL FROM:<a@c.example> AUTH=a+zz", Err(CommandError::Syntax)),
+        ("MAIL FROM:<a@c.example> AUTH=a+3d", Err(CommandError::Syntax)),
+        ("MAIL FROM:<a@c.example> AUTH=", Err(CommandError::Syntax)),
+        ("MAIL FROM:<a@c.example> AUTH=<> AUTH=a+3Db@c.example", Err(CommandError::Duplicate)),
         ("MAIL FROM:<a@c.example>SIZE=1", Err(CommandError::Syntax)),
         ("RCPT TO:<a@c.example> SIZE=1", Err(CommandError::Parameter)),
         ("RCPT TO:<a@c.example> NOTIFY=SUCCESS,", Err(CommandError::Syntax)),
