@@ -39,7 +39,7 @@ fn run(flags: &Flags, config: &Config) -> Result<(), Failure> {
         print(config.to_toml()?);
         return Ok(());
     }
-    logs::begin(config);
+    let _logs = logs::begin(config);
     let demo = demo::prepare(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::at("runtime", error))?;
