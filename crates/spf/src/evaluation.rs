@@ -5,7 +5,6 @@ use std::sync::Arc;
 use gatepost_dns::{Answer, Name, RecordType, Resolver};
 use gatepost_syntax::Domain;
 
-use crate::address::in_network;
 use crate::ahead::Ahead;
 use crate::explanation;
 use crate::macros::{MacroString, Values};
@@ -79,6 +78,14 @@ pub(crate) struct Spent {
     pub(crate) trail: Trail,
 }
 
+/// A domain whose record is wanted.
+struct Goal {
+    name: Name,
+    /// What led there from another record.
+    via: Option<Via>,
+    depth: usize,
+}
+
 /// A record whose terms are tried.
 pub(crate) struct Frame {
     pub(crate) record: Arc<Record>,
@@ -118,50 +125,50 @@ impl<'a> Evaluation<'a> {
 
     /// The stack of includes is a list: as deep as the term limit allows, whatever the thread's stack holds.
     pub(crate) async fn check_host(&mut self, domain: &Domain) -> Result<Found, Stop> {
-        let mut frame = self.enter(Name::from(domain), None, 0).await?;
+        let mut goal = Goal { name: Name::from(domain), via: None, depth: 0 };
         let mut around: Vec<Frame> = Vec::new();
         loop {
-            self.advance(&mut frame);
-            let mut found = match frame.directive().map(|directive| (&directive.mechanism, directive.span.start)) {
-                Some((Mechanism::All | Mechanism::Ip(..), _)) => self.matched(&frame),
-                Some((Mechanism::Include(spec), at)) => {
-                    self.count_term()?;
-                    let name = match spec.domain() {
-                        Some(name) => name.clone(),
-                        None if spec.is_withheld(self.query) => continue,
-                        None => self.destination(spec, at, Via::Include, &frame).await?,
-                    };
-                    let included = self.enter(name, Some(Via::Include), frame.depth + 1).await?;
-                    around.push(std::mem::replace(&mut frame, included));
-                    continue;
-                }
-                Some((asking, _)) if self.asking_matches(asking, &frame).await? => self.matched(&frame),
-                Some(_) => continue,
-                None => match self.redirect(&frame).await? {
-                    Some(name) => {
-                        frame = self.enter(name, Some(Via::Redirect), frame.depth + 1).await?;
-                        continue;
+            let mut frame = self.enter(goal).await?;
+            goal = loop {
+                self.advance(&mut frame);
+                let mut found = match frame.directive().map(|directive| (&directive.mechanism, directive.span.start)) {
+                    Some((Mechanism::All | Mechanism::Ip(..), _)) => self.matched(&frame),
+                    Some((Mechanism::Include(spec), at)) => {
+                        self.count_term()?;
+                        let name = match spec.domain() {
+                            Some(name) => name.clone(),
+                            None if spec.is_withheld(self.query) => continue,
+                            None => self.destination(spec, at, Via::Include, &frame).await?,
+                        };
+                        let depth = frame.depth + 1;
+                        around.push(frame);
+                        break Goal { name, via: Some(Via::Include), depth };
                     }
-                    // RFC 7208 §4.7
-                    None => Found { verdict: Verdict::Neutral, decided: Decided::Default, explain: None },
-                },
-            };
-            // RFC 7208 §5.2: a pass of an included record is a match of the include; with anything else the search goes on
-            loop {
-                let Some(outer) = around.pop() else {
-                    return Ok(found);
+                    Some((asking, _)) if self.asking_matches(asking, &frame).await? => self.matched(&frame),
+                    Some(_) => continue,
+                    None => match self.redirect(&frame).await? {
+                        Some(name) => break Goal { name, via: Some(Via::Redirect), depth: frame.depth + 1 },
+                        // RFC 7208 §4.7
+                        None => Found { verdict: Verdict::Neutral, decided: Decided::Default, explain: None },
+                    },
                 };
-                frame = outer;
-                if found.verdict != Verdict::Pass {
-                    break;
+                // RFC 7208 §5.2: a pass of an included record is a match of the include; with anything else the search goes on
+                loop {
+                    let Some(outer) = around.pop() else {
+                        return Ok(found);
+                    };
+                    frame = outer;
+                    if found.verdict != Verdict::Pass {
+                        break;
+                    }
+                    found = self.matched(&frame);
                 }
-                found = self.matched(&frame);
-            }
+            };
         }
     }
 
     /// The one SPF record of a domain.
-    async fn enter(&mut self, name: Name, via: Option<Via>, depth: usize) -> Result<Frame, Stop> {
+    async fn enter(&mut self, Goal { name, via, depth }: Goal) -> Result<Frame, Stop> {
         let (found, longest) = (self.trail.steps().len(), self.limits.record_bytes);
         let record = self.ask(name, RecordType::Txt, depth, |question, answer| {
             record_of(&question.name, answer, longest).map_err(Stop::Perm)?.ok_or_else(|| match via {
@@ -177,16 +184,10 @@ impl<'a> Evaluation<'a> {
 
     /// Goes on to the next directive that matches or asks DNS; beyond the last one if there is none.
     fn advance(&mut self, frame: &mut Frame) {
-        let begin = frame.next;
-        let rest = frame.record.directives.get(begin..).unwrap_or_default();
-        let misses = |directive: &&Directive| match &directive.mechanism {
-            Mechanism::Ip(network, length) => !in_network(&self.query.ip, network, *length),
-            _ => false,
-        };
+        let (begin, all) = (frame.next, frame.record.directives.len());
         // networks that do not match need no step of their own
-        let last = begin + rest.iter().take_while(misses).count();
-        frame.next = last + 1;
-        let end = frame.next.min(begin + rest.len());
+        frame.next = begin + frame.record.networks.missed(&self.query.ip, begin) + 1;
+        let end = frame.next.min(all);
         if begin < end {
             frame.step = self.trail.terms(frame.depth, frame.found, Place::Directives(begin..end));
         }

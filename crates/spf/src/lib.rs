@@ -10,6 +10,7 @@ pub mod lint;
 mod lookups;
 mod macros;
 mod mechanisms;
+mod networks;
 mod outcome;
 mod query;
 pub mod record;

@@ -26,9 +26,11 @@ impl<'a> Query<'a> {
     /// is checked (RFC 7208 §2.4).
     pub fn mail_from(ip: IpAddr, mail_from: &'a str, helo: &'a str) -> Self {
         let mail_from = mail_from.strip_prefix('<').and_then(|m| m.strip_suffix('>')).unwrap_or(mail_from);
-        let (local, domain) = match mail_from.rsplit_once('@') {
+        // short texts: an octet at a time is faster than a search that sets out for long ones
+        let at = mail_from.bytes().rposition(|octet| octet == b'@');
+        let (local, domain) = match at.and_then(|at| mail_from.get(..at).zip(mail_from.get(at + 1..))) {
             _ if mail_from.is_empty() => ("", helo),
-            Some((local, domain)) => (local, domain),
+            Some(parts) => parts,
             None => ("", mail_from),
         };
         Query { scope: Scope::MailFrom, ..Self::new(ip, local, domain, helo) }
@@ -68,7 +70,7 @@ impl<'a> Query<'a> {
 
     /// The domain to check, unless it is malformed, an address literal or a single label (RFC 7208 §4.3).
     pub(crate) fn domain(&self) -> Option<Domain> {
-        Domain::parse(self.sender_domain).ok().filter(|domain| domain.as_str().contains('.'))
+        Domain::parse(self.sender_domain).ok().filter(|domain| domain.as_str().bytes().any(|octet| octet == b'.'))
     }
 }
 

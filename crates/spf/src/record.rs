@@ -9,6 +9,7 @@ use thiserror::Error;
 
 pub use crate::macros::MacroString;
 use crate::macros::Place;
+use crate::networks::Networks;
 
 /// A record without a syntax error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub struct Record {
     pub redirect: Option<(MacroString, Range<usize>)>,
     /// `exp=`
     pub exp: Option<MacroString>,
+    pub(crate) networks: Networks,
 }
 
 /// A mechanism with its qualifier.
@@ -213,7 +215,8 @@ impl Record {
         if !is_spf(text.as_bytes()) {
             return Err(RecordError::Version);
         }
-        let mut record = Record { text: text.into(), directives: Vec::new(), redirect: None, exp: None };
+        let (directives, networks) = (Vec::new(), Networks::default());
+        let mut record = Record { text: text.into(), directives, redirect: None, exp: None, networks };
         let mut at = "v=spf1".len();
         for term in text.get(at..).unwrap_or_default().split(' ') {
             if !term.is_empty() {
@@ -257,6 +260,7 @@ impl Record {
             _ => (Qualifier::Pass, term),
         };
         let mechanism = parse_mechanism(mechanism, at + term.len() - mechanism.len())?;
+        self.networks.add(&mechanism);
         self.directives.push(Directive { qualifier, mechanism, span: at..at + term.len() });
         Ok(())
     }
