@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use gatepost_dns::{LookupError, Name, Question, RecordType, Resolver};
-use gatepost_syntax::Domain;
+use gatepost_dns::{Answer, LookupError, Name, Question, RecordType, Resolver};
+use gatepost_syntax::{Domain, DomainRef};
 use smallvec::SmallVec;
 
 use crate::outcome::{Identifier, Identifiers, Method, Step};
@@ -114,15 +114,16 @@ impl<'a> Asking<'a> {
     /// RFC 9989 §4.10.1.
     async fn fill(&mut self, discovery: &mut Discovery, passed: &Identifiers) -> Result<(), LookupError> {
         let author = &discovery.author;
-        let own = self.record(author.as_str()).await?;
+        let own = self.record(author.borrowed()).await?;
         let relaxed = |record: &Arc<Record>| passed.compared(record).any(|i| !i.strict && i.domain != author);
         if own.as_ref().is_none_or(relaxed) {
             let walked = self.organization(author).await;
             if let (None, Ok((org, walk))) = (&own, &walked) {
                 let at_org = walk.iter().find(|(labels, _)| *labels == org.label_count());
                 let at_psd = walk.iter().find(|(_, record)| record.psd == Psd::Yes);
-                let found = at_org.or(at_psd);
-                discovery.policy = Ok(found.map(|(labels, record)| (author.last(*labels), Arc::clone(record))));
+                let of_org = at_org.map(|(_, record)| (org.clone(), Arc::clone(record)));
+                let of_psd = || at_psd.map(|(labels, record)| (author.last(*labels), Arc::clone(record)));
+                discovery.policy = Ok(of_org.or_else(of_psd));
             }
             // with a policy of its own the author domain needs no more to pass by an identical identifier
             let org = walked.map(|(org, _)| org);
@@ -184,8 +185,9 @@ impl<'a> Asking<'a> {
             Method::PublicSuffixList => {
                 let org_domain = crate::psl::org_domain(from);
                 self.trail.push(Step::Listed { from: from.clone(), org_domain: org_domain.clone() });
-                let record = self.record(org_domain.as_str()).await?;
-                Ok((org_domain.clone(), record.map(|record| (org_domain.label_count(), record)).into_iter().collect()))
+                let labels = org_domain.label_count();
+                let record = self.record(org_domain.borrowed()).await?;
+                Ok((org_domain, record.map(|record| (labels, record)).into_iter().collect()))
             }
         }
     }
@@ -193,7 +195,7 @@ impl<'a> Asking<'a> {
     /// RFC 9989 §4.10, steps 1 to 7: from the start up to the top-level domain, at most 8 queries.
     async fn walk(&mut self, start: &Domain) -> Result<Walk, LookupError> {
         let mut walk = Walk::new();
-        let (mut here, mut labels) = (start.as_str(), start.label_count());
+        let (mut here, mut labels) = (start.borrowed(), start.label_count());
         for _ in 0..self.limits.queries {
             if let Some(record) = self.record(here).await? {
                 let stop = record.psd != Psd::Unknown;
@@ -203,39 +205,39 @@ impl<'a> Asking<'a> {
                 }
             }
             // one label less, or, from a start of 8 labels and more, the 7 right-most (step 4)
-            let Some(dot) = here.bytes().position(|octet| octet == b'.') else { break };
+            let Some(parent) = here.parent() else { break };
             (here, labels) = match labels {
-                9.. => (start.last_labels(7), 7),
-                _ => (here.get(dot + 1..).unwrap_or_default(), labels - 1),
+                9.. => (here.last(7), 7),
+                _ => (parent, labels - 1),
             };
         }
         Ok(walk)
     }
 
-    /// The one valid record of a name; several are none (RFC 9989 §4.10, steps 2 and 6).
-    async fn record(&mut self, domain: &str) -> Result<Option<Arc<Record>>, LookupError> {
-        if let Some(found) = self.trail.iter().find_map(|step| step.found(domain)) {
-            return found.clone();
-        }
-        if let Some(step) = self.earlier.iter().find(|step| step.found(domain).is_some()) {
-            self.trail.push(step.clone());
-            return step.found(domain).cloned().unwrap_or(Ok(None));
+    /// The one valid record of a domain; several are none (RFC 9989 §4.10, steps 2 and 6).
+    async fn record(&mut self, domain: DomainRef<'_>) -> Result<Option<Arc<Record>>, LookupError> {
+        if let Some(found) = self.known(domain.as_str()) {
+            return found;
         }
         // a domain so long that nothing can be put before it has no record
-        let Ok(name) = Name::joined(PREFIX, domain) else {
+        let Ok(name) = Name::above(PREFIX, domain) else {
             return Ok(None);
         };
         let question = Question::new(name, RecordType::Txt);
-        let found = self.dns.lookup(&question).await.map(|answer| {
-            let short = answer.texts().filter(|txt| txt.as_bytes().len() <= self.limits.record_bytes);
-            let mut valid = short.filter_map(|txt| txt.reading(read));
-            match (valid.next(), valid.next()) {
-                (Some(one), None) => Some(one),
-                _ => None,
-            }
-        });
+        let answer = self.dns.lookup(&question).await;
+        let found = answer.map(|answer| one_record(&answer, self.limits.record_bytes));
         self.trail.push(Step::Asked { question, found: found.clone() });
         found
+    }
+
+    /// What is known of the record of a domain; it is noted that it was wanted for another author, too.
+    fn known(&mut self, domain: &str) -> Option<Result<Option<Arc<Record>>, LookupError>> {
+        if let Some(found) = self.trail.iter().find_map(|step| step.found(domain)) {
+            return Some(found.clone());
+        }
+        let step = self.earlier.iter().find(|step| step.found(domain).is_some())?;
+        self.trail.push(step.clone());
+        step.found(domain).cloned()
     }
 
     /// Whether a domain exists: anything but NXDOMAIN (RFC 9989 §4.7, `np`; RFC 8020).
@@ -243,6 +245,16 @@ impl<'a> Asking<'a> {
         let exists = self.dns.txt(&Name::from(domain)).await.map(|found| !found.nxdomain)?;
         self.trail.push(Step::Exists(exists));
         Ok(exists)
+    }
+}
+
+/// The valid record of an answer, if there is exactly one.
+fn one_record(answer: &Answer, longest: usize) -> Option<Arc<Record>> {
+    let short = answer.texts().filter(|txt| txt.as_bytes().len() <= longest);
+    let mut valid = short.filter_map(|txt| txt.reading(read));
+    match (valid.next(), valid.next()) {
+        (one, None) => one,
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gatepost_syntax::Domain;
+use gatepost_syntax::{Domain, DomainRef};
 use thiserror::Error;
 
 /// A DNS name: labels of 1 to 63 octets of any value but the dot, lower case in ASCII, 253 octets of text at most.
@@ -56,6 +56,21 @@ fn check(text: &str) -> Result<bool, NameError> {
     }
 }
 
+/// Puts two texts and a dot between them together, without an allocation.
+fn with_joined<T>(front: &str, back: &str, use_it: impl FnOnce(&str) -> T) -> Result<T, NameError> {
+    let mut room = [0; NAME_OCTETS + 1];
+    let mut free = room.as_mut_slice();
+    for part in [front, ".", back] {
+        let (place, rest) = free.split_at_mut_checked(part.len()).ok_or(NameError::Long)?;
+        place.copy_from_slice(part.as_bytes());
+        free = rest;
+    }
+    let free = free.len();
+    // two texts and a dot between them are a text
+    let text = room.get(..room.len() - free).and_then(|text| std::str::from_utf8(text).ok());
+    text.map(use_it).ok_or(NameError::Long)
+}
+
 impl Name {
     /// Reads a name; one trailing dot is ignored, and `.` alone is the root.
     pub fn parse(text: &str) -> Result<Self, NameError> {
@@ -69,17 +84,26 @@ impl Name {
         if below.is_empty() {
             return Name::parse(labels);
         }
-        let mut room = [0; NAME_OCTETS + 1];
-        let mut free = room.as_mut_slice();
-        for part in [labels, ".", below] {
-            let (place, rest) = free.split_at_mut_checked(part.len()).ok_or(NameError::Long)?;
-            place.copy_from_slice(part.as_bytes());
-            free = rest;
+        with_joined(labels, below, Name::parse)?
+    }
+
+    /// The name of one label in front of a domain. What a domain is made of was looked at when it was read: this is what a walk
+    /// up the tree asks for.
+    ///
+    /// ```
+    /// # use gatepost_dns::Name;
+    /// # use gatepost_syntax::Domain;
+    /// let domain = Domain::parse("mail.example.org").unwrap();
+    /// assert_eq!(Name::above("_dmarc", &domain).unwrap().as_str(), "_dmarc.mail.example.org");
+    /// ```
+    pub fn above<'a>(label: &str, domain: impl Into<DomainRef<'a>>) -> Result<Self, NameError> {
+        let below = domain.into().as_str();
+        let plain = |octet| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        let fits = (1..=LABEL_OCTETS).contains(&label.len()) && label.len() + 1 + below.len() <= NAME_OCTETS;
+        match fits && label.bytes().all(plain) {
+            true => with_joined(label, below, |text| Name(text.into())),
+            false => Name::joined(label, below),
         }
-        let free = free.len();
-        // two texts and a dot between them are a text
-        let text = room.get(..room.len() - free).and_then(|text| std::str::from_utf8(text).ok());
-        Name::parse(text.ok_or(NameError::Long)?)
     }
 
     /// The name without its left-most label; `None` for a single label and the root.

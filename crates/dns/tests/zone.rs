@@ -9,6 +9,7 @@ use gatepost_dns::{
     Answer, CacheLimits, Cached, Deadline, Family, Found, Lookup, LookupError, Name, Question, Record, RecordType,
     Recorder, Resolver, Security, Txt, Zone, block_on,
 };
+use gatepost_syntax::Domain;
 use proptest::prelude::*;
 
 fn name(text: &str) -> Name {
@@ -165,6 +166,17 @@ fn look_ups_are_send() {
 }
 
 proptest! {
+    #[test]
+    fn a_label_above_a_domain_is_what_joining_makes(
+        label in "[a-zA-Z0-9_.-]{0,6}|a{62,65}|é",
+        labels in proptest::collection::vec("[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?", 1..6),
+    ) {
+        let Ok(domain) = Domain::parse(&labels.join(".")) else { return Ok(()) };
+        for below in domain.borrowed().up() {
+            prop_assert_eq!(Name::above(&label, below), Name::joined(&label, below.as_str()));
+        }
+    }
+
     #[test]
     fn printed_zones_are_read_back(owners in proptest::collection::vec(("[a-z0-9_!;\" ]{1,9}(\\.[a-z]{1,3}){0,2}", "\\PC{0,20}"), 0..6)) {
         let mut zone = Zone::new();

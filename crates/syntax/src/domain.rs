@@ -115,11 +115,9 @@ impl Domain {
         self.0.split_once('.').map(|(_, rest)| Domain(rest.into()))
     }
 
-    /// The text of its `count` right-most labels; all of it where there are no more.
-    pub fn last_labels(&self, count: usize) -> &str {
-        let mut dots = self.0.bytes().enumerate().rev().filter(|(_, octet)| *octet == b'.').map(|(at, _)| at);
-        let dot = count.checked_sub(1).and_then(|before| dots.nth(before));
-        dot.and_then(|dot| self.0.get(dot + 1..)).unwrap_or(&self.0)
+    /// The domain without a copy, to go up the tree from.
+    pub fn borrowed(&self) -> DomainRef<'_> {
+        DomainRef(&self.0)
     }
 
     /// The domain of its `count` right-most labels; the domain itself where there are no more.
@@ -132,9 +130,9 @@ impl Domain {
     /// ```
     #[must_use]
     pub fn last(&self, count: usize) -> Domain {
-        match self.last_labels(count) {
-            all if all.len() == self.0.len() => self.clone(),
-            some => Domain(some.into()),
+        match self.borrowed().last(count) {
+            all if all.0.len() == self.0.len() => self.clone(),
+            some => Domain(some.0.into()),
         }
     }
 
@@ -144,6 +142,49 @@ impl Domain {
             Some(front) => front.is_empty() || front.ends_with('.'),
             None => false,
         }
+    }
+}
+
+/// A domain that is borrowed: a whole one, or the right-most labels of one.
+///
+/// ```
+/// # use gatepost_syntax::Domain;
+/// let domain = Domain::parse("a.example.org").unwrap();
+/// let above: Vec<&str> = domain.borrowed().up().map(|domain| domain.as_str()).collect();
+/// assert_eq!(above, ["a.example.org", "example.org", "org"]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DomainRef<'a>(&'a str);
+
+impl<'a> DomainRef<'a> {
+    /// The domain as text.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The domain without its left-most label; `None` for a single label.
+    pub fn parent(self) -> Option<Self> {
+        let dot = self.0.bytes().position(|octet| octet == b'.')?;
+        self.0.get(dot + 1..).map(DomainRef)
+    }
+
+    /// The domain itself and all above it.
+    pub fn up(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), |domain| domain.parent())
+    }
+
+    /// Its `count` right-most labels; all of them where there are no more.
+    #[must_use]
+    pub fn last(self, count: usize) -> Self {
+        let mut dots = self.0.bytes().enumerate().rev().filter(|(_, octet)| *octet == b'.').map(|(at, _)| at);
+        let dot = count.checked_sub(1).and_then(|before| dots.nth(before));
+        dot.and_then(|dot| self.0.get(dot + 1..)).map_or(self, DomainRef)
+    }
+}
+
+impl<'a> From<&'a Domain> for DomainRef<'a> {
+    fn from(domain: &'a Domain) -> Self {
+        domain.borrowed()
     }
 }
 

@@ -14,7 +14,7 @@ pub mod taglist;
 
 pub use author::{AuthorError, AuthorLimits, Authors};
 pub use date::date_time;
-pub use domain::{Domain, DomainError};
+pub use domain::{Domain, DomainError, DomainRef};
 pub use escape::escape;
 pub use header::{Defect, Fed, Field, HeaderBlock, HeaderError, HeaderLimits, NameKey, Splitter};
 pub use mailbox::{Host, Mailbox, MailboxError};
