@@ -265,14 +265,14 @@ impl SignatureOutcome {
             info = info.reason(reason);
         }
         if let Some(domain) = &self.domain {
-            info = info.with(Key::HeaderD, domain.as_str());
+            info = info.with_domain(Key::HeaderD, domain);
         }
         // without the tag it would say no more than header.d
         if let Some(identity) = &self.identity {
             info = info.property("header", "i", identity);
         }
         if let Some(selector) = &self.selector {
-            info = info.with(Key::HeaderS, selector.as_str());
+            info = info.with_domain(Key::HeaderS, selector);
         }
         if let Some(algorithm) = self.algorithm {
             info = info.with(Key::HeaderA, algorithm.word());
@@ -314,11 +314,9 @@ impl Outcome {
     }
 
     /// The entries for Authentication-Results; `dkim=none` without a signature.
-    pub fn res_infos(&self) -> Vec<ResInfo> {
-        if self.signatures.is_empty() {
-            return vec![ResInfo::new("dkim", "none")];
-        }
-        self.signatures.iter().map(SignatureOutcome::res_info).collect()
+    pub fn res_infos(&self) -> impl Iterator<Item = ResInfo> {
+        let none = self.signatures.is_empty().then(|| ResInfo::new("dkim", "none"));
+        none.into_iter().chain(self.signatures.iter().map(SignatureOutcome::res_info))
     }
 }
 

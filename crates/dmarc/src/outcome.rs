@@ -257,7 +257,7 @@ impl Outcome {
             info = info.reason(error.to_string());
         }
         if let Some(author) = &self.author {
-            info = info.with(Key::HeaderFrom, author.as_str());
+            info = info.with_domain(Key::HeaderFrom, author);
         }
         match self.requested {
             Some(request) => info.with(Key::PolicyDmarc, request.word()),

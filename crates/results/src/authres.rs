@@ -11,7 +11,7 @@ pub use parse::{Limits, ParseError, parse, parse_within, results_text};
 pub(crate) use parse::{claimed_server, same_server};
 pub use trust::{Trust, Untrusted};
 
-use crate::result::ResInfo;
+use crate::result::{ResInfo, is_bare};
 
 /// What one of our servers found out about a message: results that are made here, or that [`Trust`] lets through.
 ///
@@ -96,7 +96,7 @@ impl AuthResults {
 }
 
 fn push_server(out: &mut String, authserv_id: &str) {
-    if !authserv_id.is_empty() && authserv_id.chars().all(cfws::is_token) {
+    if is_bare(authserv_id) || (!authserv_id.is_empty() && authserv_id.chars().all(cfws::is_token)) {
         out.push_str(authserv_id);
     } else {
         out.push_str(&cfws::quote(authserv_id));

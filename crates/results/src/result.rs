@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use gatepost_syntax::cfws;
+use gatepost_syntax::{Domain, cfws};
 
 /// `method=result reason=… ptype.property=value …`, kept as it is written: each part is quoted where it needs to be the moment
 /// it comes in, and read back when it is asked for.
@@ -103,6 +103,14 @@ impl ResInfo {
     pub fn with(mut self, key: Key, value: impl AsRef<str>) -> Self {
         self.text.push_str(key.written());
         push_value(&mut self.text, value.as_ref());
+        self
+    }
+
+    /// Adds a property of a known name whose value is a domain: no octet of one needs a quote, and none is looked at.
+    #[must_use]
+    pub fn with_domain(mut self, key: Key, domain: &Domain) -> Self {
+        self.text.push_str(key.written());
+        self.text.push_str(domain.as_str());
         self
     }
 
@@ -256,16 +264,22 @@ fn push_keyword(out: &mut String, word: &str) {
 }
 
 /// What octets may stand in: a keyword as it is written, a value without quotes.
-const KEYWORD: u8 = 1;
+pub(crate) const KEYWORD: u8 = 1;
 const BARE: u8 = 2;
+/// In a value as others write it, beside what is not ASCII (RFC 8616 §4): real fields also have `/`, `=`, `+` and `:` in bare
+/// base64 and addresses, which can not be misread.
+pub(crate) const WRITTEN: u8 = 4;
 
+#[allow(clippy::as_conversions)] // an octet, when it is compiled
 const CLASSES: [u8; 256] = {
     let (mut classes, mut octet) = ([0; 256], 0u8);
     let mut left: &mut [u8] = &mut classes;
     while let [class, rest @ ..] = left {
         *class = match octet {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => KEYWORD | BARE,
-            b'A'..=b'Z' | b'.' | b'+' => BARE,
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => KEYWORD | BARE | WRITTEN,
+            b'A'..=b'Z' | b'.' | b'+' => BARE | WRITTEN,
+            b'@' | b'/' | b'=' | b':' | b'[' | b']' => WRITTEN,
+            b'!'..=b'~' if cfws::is_token(octet as char) => WRITTEN,
             _ => 0,
         };
         octet = octet.wrapping_add(1);
@@ -276,7 +290,21 @@ const CLASSES: [u8; 256] = {
 
 /// Whether all octets of a text are of a class.
 fn are(text: &str, class: u8) -> bool {
-    text.bytes().all(|octet| CLASSES.get(usize::from(octet)).is_some_and(|of| of & class != 0))
+    text.bytes().all(|octet| is(octet, class))
+}
+
+fn is(octet: u8, class: u8) -> bool {
+    CLASSES.get(usize::from(octet)).is_some_and(|of| of & class != 0)
+}
+
+/// Whether a value is written as it is: nothing in it that somebody could take for another part of the field.
+pub(crate) fn is_bare(value: &str) -> bool {
+    !value.is_empty() && value.len() <= VALUE_OCTETS && are(value, BARE)
+}
+
+/// How many octets at the front of a text are of a class.
+pub(crate) fn front(text: &str, class: u8) -> usize {
+    text.bytes().take_while(|octet| is(*octet, class)).count()
 }
 
 pub(crate) fn is_keyword(c: char) -> bool {
@@ -318,7 +346,7 @@ fn is_format(c: char) -> bool {
 
 /// `pvalue = [CFWS] ( value / [ [ local-part ] "@" ] domain-name ) [CFWS]` (RFC 8601 §2.2): bare where that is safe.
 fn push_value(out: &mut String, value: &str) {
-    if !value.is_empty() && value.len() <= VALUE_OCTETS && are(value, BARE) {
+    if is_bare(value) {
         return out.push_str(value); // a domain, as most values are
     }
     let value = clean(value);

@@ -5,7 +5,7 @@ use gatepost_conformance::cases;
 use gatepost_results::{
     AuthResults, Excerpt, Explain, Key, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip, trace,
 };
-use gatepost_syntax::{HeaderBlock, HeaderLimits};
+use gatepost_syntax::{Domain, HeaderBlock, HeaderLimits};
 use proptest::prelude::*;
 
 #[test]
@@ -69,9 +69,12 @@ fn known_names_are_written_as_any_name_is() {
         (Key::SmtpMailfrom, "smtp", "mailfrom"),
         (Key::SmtpRemoteIp, "smtp", "remote-ip"),
     ] {
-        for value in ["example.org", "a b;\r\nX: y", "ann@example.org", ""] {
+        for value in ["example.org", "xn--bcher-kva._spf.example", "a b;\r\nX: y", "ann@example.org", ""] {
             let known = ResInfo::new("any", "pass").with(key, value);
             assert_eq!(known, ResInfo::new("any", "pass").property(ptype, name, value));
+            if let Ok(domain) = Domain::parse(value) {
+                assert_eq!(known, ResInfo::new("any", "pass").with_domain(key, &domain));
+            }
         }
     }
 }

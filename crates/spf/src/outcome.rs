@@ -233,7 +233,7 @@ impl Outcome {
         };
         let info = ResInfo::new("spf", self.verdict.word());
         let info = match &self.domain {
-            Some(domain) => info.with(key, domain.as_str()),
+            Some(domain) => info.with_domain(key, domain),
             None => info,
         };
         match self.reason() {

@@ -156,9 +156,10 @@ pub fn token(text: &str) -> Result<(&str, &str), CfwsError> {
 }
 
 /// Whether a character may stand in a token; UTF-8 beyond ASCII may (RFC 8616 §4).
-pub fn is_token(c: char) -> bool {
-    let is_special = |c| matches!(c, '(' | ')' | '<'..='@' | ',' | ':' | ';' | '\\' | '"' | '/' | '[' | ']');
-    (c.is_ascii_graphic() && !is_special(c)) || (!c.is_ascii() && !c.is_control())
+pub const fn is_token(c: char) -> bool {
+    let is_special = matches!(c, '(' | ')' | '<'..='@' | ',' | ':' | ';' | '\\' | '"' | '/' | '[' | ']');
+    // those beyond ASCII that may not are its controls
+    if c.is_ascii() { c.is_ascii_graphic() && !is_special } else { !matches!(c, '\u{80}'..='\u{9f}') }
 }
 
 /// Writes a value: as it is when it is a token, else as a quoted string with `"` and `\` escaped and controls left out.

@@ -1,10 +1,12 @@
 //! The reader of the whole grammar (RFC 8601 §2.2).
 
+use std::borrow::Cow;
+
 use gatepost_syntax::cfws::{self, CfwsError};
 use thiserror::Error;
 
 use super::trust::Untrusted;
-use crate::result::{ResInfo, is_keyword};
+use crate::result::{KEYWORD, ResInfo, WRITTEN, front, is_keyword};
 
 /// Bounds of reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl<'a> Reader<'a> {
     /// `[CFWS] authserv-id [ CFWS authres-version ] [CFWS]`
     fn server(&mut self) -> Result<(String, Option<u32>), ParseError> {
         self.skip()?;
-        let authserv_id = self.value()?;
+        let authserv_id = self.value()?.into_owned();
         self.skip()?;
         let version = self.number();
         self.skip()?;
@@ -125,15 +127,15 @@ impl<'a> Reader<'a> {
     }
 
     /// `value = token / quoted-string` (RFC 2045 §5.1).
-    fn value(&mut self) -> Result<String, ParseError> {
+    fn value(&mut self) -> Result<Cow<'a, str>, ParseError> {
         if self.rest.starts_with('"') {
             let (value, rest) = cfws::quoted_string(self.rest).map_err(|error| self.error(error))?;
             self.rest = rest;
-            return Ok(value);
+            return Ok(Cow::Owned(value));
         }
         let (token, rest) = cfws::token(self.rest).map_err(|error| self.error(error))?;
         self.rest = rest;
-        Ok(token.to_owned())
+        Ok(Cow::Borrowed(token))
     }
 
     fn number(&mut self) -> Option<u32> {
@@ -144,12 +146,16 @@ impl<'a> Reader<'a> {
     }
 
     /// `Keyword = <a "Keyword" as in RFC 5321 §4.1.2>`: letters, digits, inner hyphens; underscores occur.
-    fn keyword(&mut self) -> Result<String, ParseError> {
-        let end = self.rest.find(|c| !is_keyword(c)).unwrap_or(self.rest.len());
+    fn keyword(&mut self) -> Result<Cow<'a, str>, ParseError> {
+        let lower = front(self.rest, KEYWORD);
+        let end = match self.rest.as_bytes().get(lower) {
+            Some(b'A'..=b'Z') => self.rest.find(|c| !is_keyword(c)).unwrap_or(self.rest.len()),
+            _ => lower,
+        };
         match self.rest.split_at_checked(end) {
             Some((word, rest)) if !word.is_empty() => {
                 self.rest = rest;
-                Ok(word.to_ascii_lowercase())
+                Ok(if end == lower { Cow::Borrowed(word) } else { Cow::Owned(word.to_ascii_lowercase()) })
             }
             _ => Err(self.error(CfwsError::Expected("a keyword"))),
         }
@@ -180,7 +186,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What follows a method's name: `[ CFWS "/" version ] "=" result [reasonspec] *propspec`.
-    fn result(&mut self, method: String) -> Result<ResInfo, ParseError> {
+    fn result(&mut self, method: Cow<'_, str>) -> Result<ResInfo, ParseError> {
         let mut version = None;
         if self.rest.starts_with('/') {
             self.take("/")?;
@@ -226,24 +232,46 @@ impl<'a> Reader<'a> {
         Ok(info.property(word, name, self.pvalue()?))
     }
 
-    /// `pvalue = [CFWS] ( value / [ [ local-part ] "@" ] domain-name ) [CFWS]`; real fields also have `/`, `=`, `+` and
-    /// `:` in bare base64 and addresses, which can not be misread.
-    fn pvalue(&mut self) -> Result<String, ParseError> {
-        let mut value = String::new();
+    /// `pvalue = [CFWS] ( value / [ [ local-part ] "@" ] domain-name ) [CFWS]`
+    fn pvalue(&mut self) -> Result<Cow<'a, str>, ParseError> {
+        let mut quoted = None;
         if self.rest.starts_with('"') {
-            value = self.value()?;
+            let value = self.value()?;
             if !self.rest.starts_with('@') {
                 return Ok(value);
             }
+            quoted = Some(value.into_owned());
         }
-        let bare = |c: char| cfws::is_token(c) || "@/=:[]".contains(c);
-        let end = self.rest.find(|c| !bare(c)).unwrap_or(self.rest.len());
+        let mut end = front(self.rest, WRITTEN);
+        if self.rest.as_bytes().get(end).is_some_and(|octet| !octet.is_ascii()) {
+            let written =
+                |c: char| if c.is_ascii() { front(c.encode_utf8(&mut [0; 4]), WRITTEN) > 0 } else { cfws::is_token(c) };
+            end = self.rest.find(|c| !written(c)).unwrap_or(self.rest.len());
+        }
         let (word, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         if word.is_empty() {
             return Err(self.error(CfwsError::Expected("a value")));
         }
-        value.push_str(word);
         self.rest = rest;
-        Ok(value)
+        Ok(match quoted {
+            Some(quoted) => Cow::Owned(quoted + word),
+            None => Cow::Borrowed(word),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_hold_what_the_grammar_says() {
+        for c in '\0'..='\x7f' {
+            let text = c.to_string();
+            let is_lower = is_keyword(c) && !c.is_ascii_uppercase();
+            assert_eq!(front(&text, WRITTEN) > 0, cfws::is_token(c) || "@/=:[]".contains(c), "{c:?}");
+            assert_eq!(front(&text, KEYWORD) > 0, is_lower, "{c:?}");
+        }
+        assert_eq!((front("ä", WRITTEN), front("aä", WRITTEN)), (0, 1));
     }
 }
