@@ -94,6 +94,12 @@ def suites():
         return (accepts(e.get("dmarc"), v.get("result")) and all(accepts(e.get(key), v.get(key)) for key in ("policy", "policy_domain", "org_domain"))
                 and accepts(e.get("spf_aligned"), v["aligned"]["spf"]) and accepts(e.get("dkim_aligned"), v["aligned"]["dkim"]))
     score("dmarc", [(c["id"], right(c["expect"], v), v) for c, v in zip(listed, verdicts)])
+    # a public suffix has no registrable domain: it stays what it is; null and names with an empty label are no domains
+    with open(os.path.join(DATA, "psl/test_psl.txt"), encoding="utf-8") as file:
+        listed = [c for c in re.findall(r"^checkPublicSuffix\('([^']*)', (?:null|'([^']*)')\);", file.read(), re.M) if not c[0].startswith(".")]
+    verdicts = evaluate([{"op": "org-domain", "domain": name, "method": "psl"} for name, _ in listed])
+    ascii = lambda name: name.lower().encode("idna").decode()
+    score("psl", [(c[0], v.get("org_domain") == ascii(c[1] or c[0]), v) for c, v in zip(listed, verdicts)])
     listed = cases("smtp/addresses.jsonl")
     verdicts = evaluate([{"op": "address", "path": case["input"]} for case in listed])
     score("address", [(c["id"], accepts(c["expect"]["valid"], v.get("valid")), v) for c, v in zip(listed, verdicts)])

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gatepost_arc::seal::{Payload, SealError, Sealer};
 use gatepost_dkim::sign::{Signer, Spec};
 use gatepost_dkim::{Canonicalizations, PrivateKey, Verifier};
-use gatepost_dmarc::{Identifiers, Preset};
+use gatepost_dmarc::{Identifiers, Method, Preset};
 use gatepost_dns::{LookupError, Resolver, block_on};
 use gatepost_results::{AuthResults, Explain, Lang};
 use gatepost_spf::Query;
@@ -159,7 +159,7 @@ pub(crate) fn dmarc(request: &Request) -> Result<Value, Error> {
     let spf = block_on(gatepost_spf::check(&zone, &spf_query(request)?, &gatepost_spf::Limits::default()));
     let authors = author::authors(&headers);
     let passed = gatepost::identifiers(&spf, &dkim);
-    let outcome = judge(&zone, &authors, &passed);
+    let outcome = judge(method(request)?, &zone, &authors, &passed);
     let results =
         AuthResults::new("evaluate.invalid").with(spf.res_info()).with_all(dkim.res_infos()).with(outcome.res_info());
     let mut verdict = dmarc_verdict(&zone, &outcome);
@@ -196,7 +196,7 @@ fn direct(request: &Request, dns: &dyn Resolver) -> Result<Value, Error> {
             passed = passed.with_dkim(&domain, result);
         }
     }
-    Ok(dmarc_verdict(dns, &judge(dns, &authors, &passed)))
+    Ok(dmarc_verdict(dns, &judge(method(request)?, dns, &authors, &passed)))
 }
 
 const CHECKED: &str = "objects with a result and a domain";
@@ -210,13 +210,31 @@ fn checked(value: &Value) -> Option<Option<(Domain, &str)>> {
     }
 }
 
-fn judge(dns: &dyn Resolver, authors: &Result<Authors, AuthorError>, passed: &Identifiers) -> gatepost_dmarc::Outcome {
-    block_on(gatepost_dmarc::check(dns, authors, passed, &gatepost_dmarc::Limits::default(), Preset::Rfc9989))
+/// How organizational domains are to be told: `walk` by the tree walk, as without the field, `psl` by the public suffix list.
+fn method(request: &Request) -> Result<Method, Error> {
+    match request.optional_text("method")? {
+        None | Some("walk") => Ok(Method::TreeWalk),
+        Some("psl") => Ok(Method::PublicSuffixList),
+        Some(_) => Err(Error::Type { field: "method", expected: "walk or psl" }),
+    }
+}
+
+fn judge(
+    method: Method,
+    dns: &dyn Resolver,
+    authors: &Result<Authors, AuthorError>,
+    passed: &Identifiers,
+) -> gatepost_dmarc::Outcome {
+    let limits = gatepost_dmarc::Limits::default();
+    block_on(gatepost_dmarc::check_by(method, dns, authors, passed, &limits, Preset::Rfc9989))
 }
 
 fn dmarc_verdict(dns: &dyn Resolver, outcome: &gatepost_dmarc::Outcome) -> Value {
     // the judgement asks for the organizational domain only where it matters; the verdict always shows it
     let org_domain = outcome.org_domain.clone().or_else(|| {
+        if outcome.method == Method::PublicSuffixList {
+            return outcome.author.as_ref().map(gatepost_dmarc::psl::org_domain);
+        }
         let limits = gatepost_dmarc::Limits::default();
         block_on(gatepost_dmarc::org_domain(dns, outcome.author.as_ref()?, &limits)).0.ok()
     });
@@ -236,6 +254,10 @@ fn dmarc_verdict(dns: &dyn Resolver, outcome: &gatepost_dmarc::Outcome) -> Value
 pub(crate) fn org_domain(request: &Request) -> Result<Value, Error> {
     let zone = request.zone()?;
     let domain = Domain::parse(request.text("domain")?).map_err(|error| Error::value("domain", error))?;
+    if method(request)? == Method::PublicSuffixList {
+        let org = gatepost_dmarc::psl::org_domain(&domain);
+        return Ok(json!({"org_domain": org.as_str(), "queries": [], "method": "psl"}));
+    }
     let (org, asked) = block_on(gatepost_dmarc::org_domain(&zone, &domain, &gatepost_dmarc::Limits::default()));
     let queries: Vec<String> = asked.iter().map(|question| question.name.to_string()).collect();
     match org {
