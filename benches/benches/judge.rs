@@ -22,9 +22,9 @@ use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, Rsa
 const KEY: &str = include_str!("../keys/rsa2048-test.pem"); // a test key
 
 fn dmarc(criterion: &mut Criterion) {
-    let zone = Zone::parse("_dmarc.example.org TXT \"v=DMARC1; p=reject; rua=mailto:d@example.org\"").unwrap();
+    let zone = gatepost_benches::dmarc::zone();
     let limits = Limits::default();
-    for (name, from) in [("dmarc-exact", "example.org"), ("dmarc-two-below", "a.b.example.org")] {
+    for (name, from) in gatepost_benches::dmarc::CASES {
         let (authors, domain) = (author::parse(&format!("a@{from}")), Domain::parse(from).unwrap());
         let passed = Identifiers::default().with_spf(&domain, "pass").with_dkim(&domain, "pass");
         let judge = || block_on(check(&zone, black_box(&authors), &passed, &limits, Preset::Record));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a bench may
 
 pub mod dkim;
+pub mod dmarc;
 pub mod spf;
 pub mod table;
 
