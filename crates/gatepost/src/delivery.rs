@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gatepost_dkim::PrivateKey;
-use gatepost_results::{strip, trace};
+use gatepost_results::{strip_for_delivery, trace};
 use gatepost_sasl::{Answer, Authenticator, Policy, Question};
 use gatepost_smtp::Reply;
 use gatepost_syntax::{Domain, ForwardPath, HeaderBlock, Mailbox, ReversePath};
@@ -134,7 +134,7 @@ impl Shared {
         recipients: &[Mailbox],
         folder: Folder,
     ) -> io::Result<()> {
-        let stripped = strip(&message.inbound.headers, &[self.hostname.as_str()]);
+        let stripped = strip_for_delivery(&message.inbound.headers, &[self.hostname.as_str()]);
         let mut top = trace::return_path(from);
         top.push_str(&message.inbound.results().to_field());
         top.push_str(message.inbound.received_spf());

@@ -45,7 +45,7 @@ fn talk(address: std::net::SocketAddr, lines: &[&str]) -> Vec<String> {
     replies
 }
 
-const FORGED: &str = "Authentication-Results: MX.example.TEST; dmarc=pass header.from=bank.test\r\nFrom: service@bank.test\r\n\r\nPay.\r\n.\r\n";
+const FORGED: &str = "Return-Path: <y@z.test>\r\nAuthentication-Results: MX.example.TEST; dmarc=pass header.from=bank.test\r\nFrom: service@bank.test\r\n\r\nPay.\r\n.\r\n";
 
 fn deliver_forged(address: std::net::SocketAddr) -> String {
     let lines = [
@@ -81,7 +81,9 @@ async fn mail_that_fails_dmarc_is_handled_by_policy() {
                 "{text}"
             );
             assert!(
-                text.contains("dmarc=fail header.from=bank.test policy.dmarc=reject") && !text.contains("dmarc=pass"),
+                text.contains("dmarc=fail header.from=bank.test policy.dmarc=reject")
+                    && !text.contains("dmarc=pass")
+                    && text.matches("Return-Path:").count() == 1,
                 "{text}"
             );
             assert!(text.ends_with("\r\nFrom: service@bank.test\r\n\r\nPay.\r\n"), "{text}");

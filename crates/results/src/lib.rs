@@ -17,5 +17,5 @@ pub use outline::{Cite, Explain, Outline};
 pub use phrase::Phrase;
 pub use recorded::for_reader;
 pub use result::{Key, Property, ResInfo};
-pub use strip::{Stripped, strip};
+pub use strip::{Stripped, strip, strip_for_delivery};
 pub use text::{Lang, Text};

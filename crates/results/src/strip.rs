@@ -17,15 +17,39 @@ pub struct Stripped {
 /// take for such a one: any case or quoting of the identifier, comments around it, versions that nobody knows, fields that
 /// can not be read (RFC 8601 §5). One pass.
 pub fn strip(headers: &HeaderBlock, own: &[&str]) -> Stripped {
+    without(headers, |field| is_forged(field, own))
+}
+
+/// As [`strip`], for final delivery, where fields of the same names are put on top: Return-Path is removed, for there is one
+/// only (RFC 5321 §4.4), and each Received-SPF that does not name a receiver other than `own` (RFC 7208 §9.1).
+pub fn strip_for_delivery(headers: &HeaderBlock, own: &[&str]) -> Stripped {
+    without(headers, |field| {
+        is_forged(field, own)
+            || field.is("Return-Path")
+            || (field.is("Received-SPF") && !is_received_elsewhere(field, own))
+    })
+}
+
+fn without(headers: &HeaderBlock, unwanted: impl Fn(Field<'_>) -> bool) -> Stripped {
     let mut stripped = Stripped { headers: Vec::with_capacity(headers.raw().len()), removed: 0 };
     for field in headers.fields() {
-        if field.is("Authentication-Results") && may_be_ours(field, own) {
+        if unwanted(field) {
             stripped.removed += 1;
         } else {
             stripped.headers.extend_from_slice(field.raw());
         }
     }
     stripped
+}
+
+fn is_forged(field: Field<'_>, own: &[&str]) -> bool {
+    field.is("Authentication-Results") && may_be_ours(field, own)
+}
+
+/// Whether a Received-SPF names its receiver, and none of ours anywhere: readers differ in where they look.
+fn is_received_elsewhere(field: Field<'_>, own: &[&str]) -> bool {
+    let text = field.text().unwrap_or_default().to_ascii_lowercase();
+    text.contains("receiver=") && !own.iter().any(|id| text.contains(&id.to_ascii_lowercase()))
 }
 
 fn may_be_ours(field: Field<'_>, own: &[&str]) -> bool {

@@ -3,7 +3,8 @@
 
 use gatepost_conformance::cases;
 use gatepost_results::{
-    AuthResults, Excerpt, Explain, Key, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip, trace,
+    AuthResults, Excerpt, Explain, Key, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip,
+    strip_for_delivery, trace,
 };
 use gatepost_syntax::{Domain, HeaderBlock, HeaderLimits};
 use proptest::prelude::*;
@@ -136,6 +137,26 @@ fn forged_fields_are_removed_in_every_spelling() {
     let kept = b"Authentication-Results: other.example; spf=pass\r\nX-Authentication-Results: mx.example.com; none\r\n";
     let (headers, _) = HeaderBlock::parse(kept, &HeaderLimits::default()).unwrap();
     assert_eq!(strip(&headers, &["mx.example.com"]).headers, kept);
+}
+
+/// RFC 5321 §4.4, RFC 7208 §9.1: what is put on top at delivery is there once, and nobody else's looks like it.
+#[test]
+fn at_delivery_other_trace_fields_are_removed_too() {
+    let forged = [
+        "return-PATH: <x@evil.example>",
+        "Authentication-Results: mx.example.com; spf=pass",
+        "Received-SPF: pass",
+        "received-spf : pass (MX.example.com: fine)\r\n\treceiver=other.example",
+        "Received-SPF: pass receiver=\"mx.EXAMPLE.com\"; helo=x",
+    ];
+    let kept =
+        "Received-SPF: pass receiver=other.example; helo=x\r\nX-Return-Path: <x@b.example>\r\nFrom: a@b.example\r\n";
+    let (headers, _) =
+        HeaderBlock::parse(format!("{}\r\n{kept}\r\n", forged.join("\r\n")).as_bytes(), &HeaderLimits::default())
+            .unwrap();
+    let stripped = strip_for_delivery(&headers, &["mx.example.com"]);
+    assert_eq!((stripped.removed, &*stripped.headers), (forged.len(), kept.as_bytes()));
+    assert_eq!(strip(&headers, &["mx.example.com"]).removed, 1);
 }
 
 /// A-labels and U-labels name the same server, whichever of them is ours.
