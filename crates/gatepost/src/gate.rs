@@ -146,8 +146,9 @@ impl Gate {
 
     /// Whether this peer may try to log in now, as this user if he is named: a token or a certificate may tell who it is.
     pub(crate) fn may_log_in(&self, peer: IpAddr, user: Option<&str>) -> bool {
+        let asked = (!self.is_exempt(peer)).then(|| Who::peer(peer));
         let (now, mut state) = (self.began.elapsed(), self.state());
-        let mut whose = std::iter::once(Who::peer(peer)).chain(user.map(named));
+        let mut whose = asked.into_iter().chain(user.map(named));
         !whose.any(|who| state.penalties.of(&who).is_waiting(now))
     }
 
@@ -259,5 +260,10 @@ mod tests {
         }
         assert!(!gate.may_log_in(other, Some("a@a.test")));
         assert!(gate.may_log_in(other, Some("b@a.test")) && gate.may_log_in(other, None));
+        // many are behind one that is exempt, and those who fail are not to keep the others out
+        let near = "127.0.0.1".parse().unwrap();
+        (0..10).for_each(|_| gate.failed(near, Some("c@a.test")));
+        assert!(gate.may_log_in(near, None) && gate.may_log_in(near, Some("d@a.test")));
+        assert!(!gate.may_log_in(near, Some("c@a.test")));
     }
 }

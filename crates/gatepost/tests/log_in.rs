@@ -107,6 +107,7 @@ async fn tokens_are_not_guessed_for_long() {
     let folder = folder("token");
     let mut limits = ServerLimits::default();
     limits.auth_failures = 2;
+    limits.exempt.clear();
     let policy = Policy::of([Name::OauthBearer]);
     let (handle, tls) =
         start(&folder, |server, tls| server.tls(tls).authenticator(Tokens).sasl(policy).limits(limits)).await;
