@@ -55,7 +55,8 @@ impl Submission {
         }
     }
 
-    /// The reverse-path must be the user's own.
+    /// The reverse-path must be the user's own, or null, as that of a disposition notification (RFC 8098 §3): the author is
+    /// the user's in any case.
     fn mail(&mut self, endpoint: &mut Smtp, mail: MailFrom) {
         self.user = endpoint.identity().and_then(|identity| Mailbox::parse(&identity.user).ok());
         self.arriving = None;
@@ -69,7 +70,7 @@ impl Submission {
             self.shared.metrics.add(Count::Refused, "user_messages");
             return endpoint.refuse(&Reply::transient(450, "4.7.1", "too many messages of this user, try again later"));
         }
-        if mail.path.mailbox().is_some_and(|mailbox| self.is_own(mailbox)) {
+        if mail.path.mailbox().is_none_or(|mailbox| self.is_own(mailbox)) {
             self.transaction = Transaction::new(mail);
             endpoint.accept();
         } else {

@@ -365,6 +365,19 @@ async fn mail_is_taken_for_other_domains_from_users_only_and_while_there_is_room
 /// Name, recipient, NOTIFY, the receiver's script, and what is reported.
 type Case = (&'static str, &'static str, Option<Notify>, fn(&str) -> String, Option<&'static str>);
 
+/// RFC 8098 §3: a disposition notification has a null reverse-path. Whose it is, the author tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_submit_with_a_null_reverse_path() {
+    let (place, store) = (Place::new("null"), Memory::new());
+    let relay = Relay::new(place.0.join("queue"));
+    let handle = sending(&place, &store, ZONE, relay).await;
+    let to = ForwardPath::parse("<alice@example.test>").unwrap();
+    let envelope = Envelope::new(ReversePath::Null, [to]);
+    assert_eq!(submit_envelope(&handle, envelope, "read").await.code, 250);
+    assert!(inbox(&store)[0].starts_with("Return-Path: <>\r\n"));
+    handle.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn senders_are_told_what_they_want_to_know() {
     let notify = |success, failure, delay| Some(Notify { success, failure, delay });
