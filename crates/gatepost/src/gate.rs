@@ -110,8 +110,10 @@ impl Gate {
     /// Lets a peer in.
     pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, Refused> {
         let limits = self.limits.load();
-        let (pass, rate) = (self.pass(Who::peer(peer), limits.per_peer)?, limits.connection_rate);
-        let fits = self.is_exempt(peer) || self.state().connections.of(&pass.who).take(self.began.elapsed(), rate);
+        let exempt = self.is_exempt(peer);
+        let pass = self.pass(Who::peer(peer), if exempt { usize::MAX } else { limits.per_peer })?;
+        let rate = limits.connection_rate;
+        let fits = exempt || self.state().connections.of(&pass.who).take(self.began.elapsed(), rate);
         if fits { Ok(pass) } else { Err(Refused::TooFast) }
     }
 
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn who_fails_often_waits() {
-        let gate = Gate::new(Limits { auth_failures: 2, ..Limits::default() });
+        let gate = Arc::new(Gate::new(Limits { auth_failures: 2, ..Limits::default() }));
         let (peer, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
         gate.failed(peer, Some("a@a.test"));
         assert!(gate.may_log_in(peer, Some("a@a.test")));
@@ -260,6 +262,8 @@ mod tests {
         }
         assert!(!gate.may_log_in(other, Some("a@a.test")));
         assert!(gate.may_log_in(other, Some("b@a.test")) && gate.may_log_in(other, None));
+        let passes: Vec<_> = (0..100).map(|_| gate.enter("127.0.0.1".parse().unwrap()).unwrap()).collect();
+        assert_eq!((passes.len(), gate.enter(other).is_ok()), (100, true));
         // many are behind one that is exempt, and those who fail are not to keep the others out
         let near = "127.0.0.1".parse().unwrap();
         (0..10).for_each(|_| gate.failed(near, Some("c@a.test")));

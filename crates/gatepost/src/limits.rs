@@ -22,8 +22,8 @@ pub struct Limits {
     pub message_rate: u32,
     /// Messages that one user submits a minute (default 100).
     pub user_message_rate: u32,
-    /// Peers for which the three rates do not hold, and which do not wait after failed log-ins, though users do (default
-    /// loopback).
+    /// Peers for which neither `per_peer` nor the three rates hold, and which do not wait after failed log-ins, though users
+    /// do (default loopback).
     pub exempt: Vec<Network>,
     /// Failed log-ins of one peer before it has to wait (default 10); of one user five times as many.
     pub auth_failures: u32,
