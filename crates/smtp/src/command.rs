@@ -116,7 +116,8 @@ impl<'a> Command<'a> {
         match (length, verb(word)) {
             (4, MAIL) => parameters::mail(rest, paths),
             (4, RCPT) => parameters::rcpt(rest, paths),
-            (4, VRFY) => Ok(Command::Vrfy), // may have UTF-8 (RFC 6531 §3.7.4.2)
+            (4, VRFY | EXPN) if rest.is_empty() => Err(CommandError::Syntax), // RFC 5321 §4.1.1.6, §4.1.1.7
+            (4, VRFY) => Ok(Command::Vrfy),                                   // may have UTF-8 (RFC 6531 §3.7.4.2)
             (4, EXPN) => Ok(Command::Expn),
             _ if !rest.is_ascii() => Err(CommandError::Characters),
             (4, EHLO) => hello(rest).map(Command::Ehlo),

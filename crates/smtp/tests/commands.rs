@@ -47,6 +47,8 @@ fn verbs_are_words_of_their_length() {
         ("FOO\u{e9}\u{e9}\u{e9}\u{e9} x", Err(CommandError::Unknown)),
         ("GET \u{e9}", Err(CommandError::Characters)),
         ("VRFY \u{e9}", Ok(Command::Vrfy)),
+        ("VRFY ", Err(CommandError::Syntax)),
+        ("EXPN", Err(CommandError::Syntax)),
         ("VRFY \u{85}", Err(CommandError::Characters)),
         ("MAIL FROM:<a@c.example>\tSIZE=1", Err(CommandError::Characters)),
         ("MAIL FROM:<a@c.example> SIZE", Err(CommandError::Syntax)),
