@@ -147,6 +147,18 @@ impl Shared {
     }
 }
 
+/// What is said, and logged, of a message that can not be stored.
+pub(crate) fn not_stored(error: &io::Error) -> Reply {
+    tracing::error!(%error, "a message can not be stored");
+    match error.kind() {
+        // RFC 5321 §4.2.3, RFC 3463 §3.4
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Reply::transient(452, "4.3.1", "insufficient system storage, try again later")
+        }
+        _ => Reply::transient(451, "4.3.0", "local error, try again later"),
+    }
+}
+
 /// A message with its verdicts, to be stored.
 pub(crate) struct Judged {
     pub(crate) inbound: Inbound,
@@ -162,4 +174,15 @@ fn write_bundle(folder: &Path, bundle: &Bundle, headers: &HeaderBlock, body: &mu
     let mut message = std::fs::File::create(file("eml"))?;
     io::copy(&mut headers.raw().chain(&b"\r\n"[..]).chain(body.reader()?), &mut message)?;
     message.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_errors() {
+        assert_eq!(not_stored(&io::ErrorKind::StorageFull.into()).code(), 452);
+        assert_eq!(not_stored(&io::Error::other("broken")).code(), 451);
+    }
 }

@@ -12,7 +12,7 @@ use gatepost_smtp::server::{Event, Server as Smtp};
 use gatepost_smtp::{MailFrom, Reply};
 use gatepost_syntax::{ForwardPath, Mailbox, ReversePath, escape};
 
-use crate::delivery::{Judged, Shared};
+use crate::delivery::{Judged, Shared, not_stored};
 use crate::drive::Handler;
 use crate::judge::{Inbound, JudgeError, Judging};
 use crate::metrics::Count;
@@ -78,7 +78,7 @@ impl Mx {
             return;
         }
         arriving.problem = match arriving.judging.feed(chunk) {
-            Ok(body) => arriving.body.write(body).err().map(|error| local_error(&error)),
+            Ok(body) => arriving.body.write(body).err().map(|error| not_stored(&error)),
             Err(error) => Some(refusal(&error)),
         };
     }
@@ -99,11 +99,11 @@ impl Mx {
         }
         let envelope = self.transaction.envelope(endpoint, self.peer, now);
         let inbound = self.shared.judge.finish(judging, &envelope).await.map_err(|error| refusal(&error))?;
-        let body = self.shared.keep_bundle(&inbound, body).await.map_err(|error| local_error(&error))?;
+        let body = self.shared.keep_bundle(&inbound, body).await.map_err(|error| not_stored(&error))?;
         let folder = self.sorted(&inbound)?;
         let received = self.transaction.received(endpoint, &self.shared.hostname, self.peer, now);
         let (users, judged) = (self.transaction.take_users(), Judged { inbound, received, body });
-        self.shared.deliver(judged, self.transaction.from(), users, folder).await.map_err(|error| local_error(&error))
+        self.shared.deliver(judged, self.transaction.from(), users, folder).await.map_err(|error| not_stored(&error))
     }
 
     /// Where the message belongs, if it is to be taken at all.
@@ -130,11 +130,6 @@ impl Mx {
             Request::None => Ok(Folder::Inbox),
         }
     }
-}
-
-fn local_error(error: &io::Error) -> Reply {
-    tracing::error!(%error, "a message can not be stored; is the disk full?");
-    Reply::transient(451, "4.3.0", "local error, try again later")
 }
 
 fn refusal(error: &JudgeError) -> Reply {

@@ -11,7 +11,7 @@ use gatepost_smtp::server::{Event, Server as Smtp};
 use gatepost_smtp::{MailFrom, RcptTo, Reply};
 use gatepost_syntax::{Fed, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
 
-use crate::delivery::{Judged, Shared, SigningIdentity};
+use crate::delivery::{Judged, Shared, SigningIdentity, not_stored};
 use crate::drive::Handler;
 use crate::judge::Inbound;
 use crate::login::LogIn;
@@ -131,7 +131,7 @@ impl Submission {
         if let Some(signer) = &mut arriving.signer {
             signer.body(body);
         }
-        arriving.body.write(body).map_err(local_error)
+        arriving.body.write(body).map_err(|error| not_stored(&error))
     }
 
     /// Checks the author (RFC 6409 §6.1), adds what is missing (§8) and begins to sign.
@@ -202,12 +202,12 @@ impl Submission {
         if !users.is_empty() {
             let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
             let judged = Judged { inbound, received, body };
-            self.shared.deliver(judged, self.transaction.from(), users, Folder::Inbox).await.map_err(local_error)?;
+            self.shared.deliver(judged, self.transaction.from(), users, Folder::Inbox).await.map_err(|error| not_stored(&error))?;
         }
         // last: all that can fail has been done, so that a second attempt of the user sends nothing twice
         if let (Some(ready), Some(outbound)) = (queued, self.shared.outbound.clone()) {
             let accepted = tokio::task::spawn_blocking(move || outbound.accept(ready)).await;
-            accepted.map_err(io::Error::other).and_then(|accepted| accepted).map_err(local_error)?;
+            accepted.map_err(io::Error::other).and_then(|accepted| accepted).map_err(|error| not_stored(&error))?;
         }
         Ok(())
     }
@@ -222,10 +222,10 @@ impl Submission {
     ) -> Result<Inbound, Reply> {
         let mut judging = self.shared.judge.begin();
         judging.feed(headers).and_then(|_| judging.feed(b"\r\n")).map_err(malformed)?;
-        let mut reader = body.reader().map_err(local_error)?;
+        let mut reader = body.reader().map_err(|error| not_stored(&error))?;
         let mut buffer = vec![0; 64 << 10];
         loop {
-            match reader.read(&mut buffer).map_err(local_error)? {
+            match reader.read(&mut buffer).map_err(|error| not_stored(&error))? {
                 0 => break,
                 length => judging.feed(buffer.get(..length).unwrap_or_default()).map(drop).map_err(malformed)?,
             }
@@ -254,7 +254,7 @@ async fn queue(
         io::copy(&mut header.as_slice().chain(body.reader()?), &mut draft)?;
         Ok((Some(draft.ready(entry)?), body))
     });
-    match written.await.map_err(io::Error::other).and_then(|written| written).map_err(local_error)? {
+    match written.await.map_err(io::Error::other).and_then(|written| written).map_err(|error| not_stored(&error))? {
         (None, _) => Err(Reply::transient(452, "4.3.1", "the queue is full, try again later")),
         written => Ok(written),
     }
@@ -279,11 +279,6 @@ fn completed(headers: &HeaderBlock, hostname: &gatepost_syntax::Domain) -> Resul
 
 fn malformed(error: impl std::fmt::Display) -> Reply {
     Reply::permanent(550, "5.6.0", &error.to_string())
-}
-
-fn local_error(error: io::Error) -> Reply {
-    tracing::error!(%error, "a submitted message can not be stored; is the disk full?");
-    Reply::transient(451, "4.3.0", "local error, try again later")
 }
 
 impl Handler<Smtp> for Submission {

@@ -56,6 +56,18 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
+/// An operator is told where.
+#[test]
+fn errors_name_the_folder() {
+    let place = Temporary::new("named");
+    let store = Maildir::open(&place.0).unwrap();
+    fs::create_dir(place.0.join("example.test")).unwrap();
+    fs::write(place.bob(), b"not a folder").unwrap();
+    let error = store.deliver(&Mailbox::parse("bob@example.test").unwrap(), Folder::Inbox, &mut &b"x"[..]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
+    assert!(error.to_string().starts_with(&format!("{}: ", place.bob().display())), "{error}");
+}
+
 #[test]
 fn both_stores_keep_their_promises() {
     let folder = Temporary::new("both");

@@ -78,13 +78,16 @@ impl Maildir {
 impl MailStore for Maildir {
     fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()> {
         let maildir = self.folder(to, folder);
-        let mut incoming = BufWriter::with_capacity(GATHERED, Incoming::begin(&maildir)?);
-        if folder == Folder::Junk {
-            // Maildir++: this is a folder of another Maildir
-            File::options().create(true).append(true).mode(0o600).open(maildir.join("maildirfolder"))?;
-        }
-        io::copy(message, &mut incoming)?;
-        incoming.into_inner().map_err(IntoInnerError::into_error)?.finish()
+        let stored = Incoming::begin(&maildir).and_then(|incoming| {
+            let mut incoming = BufWriter::with_capacity(GATHERED, incoming);
+            if folder == Folder::Junk {
+                // Maildir++: this is a folder of another Maildir
+                File::options().create(true).append(true).mode(0o600).open(maildir.join("maildirfolder"))?;
+            }
+            io::copy(message, &mut incoming)?;
+            incoming.into_inner().map_err(IntoInnerError::into_error)?.finish()
+        });
+        stored.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", maildir.display())))
     }
 
     fn open(&self, owner: &Identity) -> Result<Box<dyn Maildrop>, OpenError> {
@@ -95,7 +98,7 @@ impl MailStore for Maildir {
             Ok(open) => Ok(Box::new(open)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(OpenError::InUse),
             Err(error) => {
-                tracing::error!(user = %escape(&owner.user), %error, "the maildrop can not be read");
+                tracing::error!(user = %escape(&owner.user), folder = %maildir.display(), %error, "the maildrop can not be read");
                 Err(OpenError::Temporary)
             }
         }
