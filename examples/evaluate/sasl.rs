@@ -72,7 +72,15 @@ pub(crate) fn sasl(request: &Request) -> Result<Value, Error> {
         return Ok(json!({"challenges": [], "result": "unsupported", "error": error}));
     };
     let mut challenges: Vec<String> = Vec::new();
-    for message in request.texts("exchange")?.ok_or(Error::Missing("exchange"))? {
+    let mut exchange = request.texts("exchange")?.ok_or(Error::Missing("exchange"))?;
+    if mechanism.name() == Name::Login.as_str() {
+        // the server begins; an empty message in front says no more than that the client has no initial response
+        exchange.drain(..usize::from(exchange.first().is_some_and(String::is_empty)));
+        if let Turn::Challenge(challenge) = mechanism.step(Input::Start) {
+            challenges.push(base64::encode(challenge));
+        }
+    }
+    for message in exchange {
         let Ok(message) = base64::decode(&message) else {
             return Ok(json!({"challenges": challenges, "result": "malformed", "error": "not base64"}));
         };
