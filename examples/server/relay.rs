@@ -31,6 +31,7 @@ pub(crate) struct Relaying {
     pub(crate) messages: usize,
     pub(crate) deliveries: usize,
     pub(crate) deliveries_per_domain: usize,
+    pub(crate) messages_per_connection: usize,
     pub(crate) mx_aliases: bool,
     pub(crate) address_literals: bool,
     pub(crate) verified: BTreeMap<String, Vec<String>>,
@@ -84,6 +85,7 @@ impl Default for Relaying {
             messages: limits.messages,
             deliveries: limits.deliveries,
             deliveries_per_domain: limits.per_destination,
+            messages_per_connection: limits.per_connection,
             mx_aliases: false,
             address_literals: false,
             verified: BTreeMap::new(),
@@ -106,7 +108,7 @@ impl Relaying {
         }
         let mut limits = gatepost::outbound::Limits::default();
         (limits.messages, limits.deliveries) = (self.messages, self.deliveries);
-        limits.per_destination = self.deliveries_per_domain;
+        (limits.per_destination, limits.per_connection) = (self.deliveries_per_domain, self.messages_per_connection);
         let relay = relay.limits(limits).mx_aliases(self.mx_aliases).address_literals(self.address_literals);
         Ok(Some(relay.policy(self.verified()?)))
     }

@@ -161,10 +161,24 @@ where
     E: Endpoint + Send,
     E::Event: Send,
 {
+    go_on(&mut connection, endpoint, &mut handler).await
+}
+
+/// The same over a connection that is somebody else's. Where it is given up between two questions, while the server waits for
+/// the next command, somebody may go on later.
+pub(crate) async fn go_on<E>(
+    connection: &mut Connection,
+    endpoint: &mut E,
+    handler: &mut impl Handler<E>,
+) -> Result<(), Broken>
+where
+    E: Endpoint + Send,
+    E::Event: Send,
+{
     if let Some(tls) = connection.tls.take() {
         endpoint.secured(tls);
     }
     let (_running, never) = watch::channel(false);
     let pace = Pace::new(&ServerLimits::default(), None);
-    drive(&mut connection.stream, &connection.side, &pace, endpoint, &mut handler, never).await
+    drive(&mut connection.stream, &connection.side, &pace, endpoint, handler, never).await
 }

@@ -4,6 +4,7 @@ mod bounce;
 mod deliver;
 mod dispatch;
 mod index;
+mod kept;
 mod live;
 mod policy;
 mod retry;
@@ -40,6 +41,8 @@ pub struct Limits {
     pub deliveries: usize,
     /// Deliveries to one domain at a time (default 5).
     pub per_destination: usize,
+    /// Messages over one connection, while more for its destination wait (default 100); 1 is a connection for each.
+    pub per_connection: usize,
     /// Recipients of one transaction (default 100; RFC 5321 §4.5.3.1.8 lets every server take as many).
     pub recipients: usize,
     /// How long one attempt may take with all its hosts (default 1 hour).
@@ -61,6 +64,7 @@ impl Default for Limits {
             octets: 10 << 30,
             deliveries: 50,
             per_destination: 5,
+            per_connection: 100,
             recipients: 100,
             attempt: Duration::from_secs(3600),
             mx: mx::Limits::default(),
@@ -221,6 +225,8 @@ pub(crate) struct Sender {
     anybody: ClientTls,
     /// `None` where the system has no authorities: verified hops wait then.
     verified: Option<ClientTls>,
+    /// Connections between two messages.
+    kept: kept::Pool,
 }
 
 impl Sender {
@@ -231,7 +237,7 @@ impl Sender {
             system.inspect_err(|error| tracing::warn!(%error, "no certificate can be verified")).ok()
         };
         let verified = relay.verified.take().or_else(system);
-        Ok(Sender { relay, hostname, dns, anybody, verified })
+        Ok(Sender { relay, hostname, dns, anybody, verified, kept: kept::Pool::default() })
     }
 
     fn is_smarthost(&self) -> bool {

@@ -6,11 +6,9 @@ mod relaying;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatepost::client::ClientTls;
-use gatepost::outbound::{Limits, Verified};
+use gatepost::outbound::Limits;
 use gatepost::store::Folder;
 use gatepost::{Memory, Relay, Service, Smarthost, SmarthostTls};
-use gatepost_sasl::Secret;
 use gatepost_smtp::client::Envelope;
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{EnvelopeId, Notify, OriginalRecipient};
@@ -194,117 +192,6 @@ async fn after_five_days_it_is_given_up() {
     assert!(reports[0].contains("Action: delayed") && reports[1].contains("Action: failed"));
     assert!(reports[1].contains("Status: 4.4.1") && reports[1].contains("Connection refused"), "{}", reports[1]);
     handle.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn other_hosts_are_tried_unless_the_first_may_have_the_message() {
-    let zone = "else.test MX 10 a.test\nelse.test MX 20 b.test\na.test A 127.0.0.1\nb.test A 127.0.0.2";
-    for (test, verb, answer, at_second) in [
-        ("busy", "", "421 4.3.2 busy\r\n", 1),
-        ("no-service", "", "554 5.3.2 no mail here\r\n", 1),
-        ("later", "RCPT", "450 4.2.0 later\r\n", 1),
-        ("for-good", "RCPT", "550 5.1.1 no\r\n", 0),
-        ("dropped", "DATA", "", 1),
-        ("silent-end", ".", "", 0),
-    ] {
-        let (place, store) = (Place::new(test), Memory::new());
-        let (first, address) = Receiver::start("127.0.0.1:0", move |line| {
-            let hit = if verb.is_empty() { line.is_empty() } else { line.starts_with(verb) };
-            if hit { answer.into() } else { obliging(line) }
-        });
-        let (second, _) = Receiver::start(&format!("127.0.0.2:{}", address.port()), obliging);
-        let handle = sending(&place, &store, zone, Relay::new(place.0.join("queue")).port(address.port())).await;
-        submit(&handle, &["bob@else.test"], "hi").await;
-        handle.outbound().unwrap().flush().await;
-        let left = handle.outbound().unwrap().queue().entries().unwrap();
-        assert_eq!(second.messages.lock().unwrap().len(), at_second, "{test}: {left:?}");
-        let (waits, seen) = (handle.outbound().unwrap().len(), first.messages.lock().unwrap().len());
-        assert_eq!((waits, seen), if test == "silent-end" { (1, 1) } else { (0, 0) }, "{test}");
-        handle.stop().await;
-    }
-}
-
-/// A receiver that offers STARTTLS and can not do it.
-fn broken_tls(line: &str) -> String {
-    match line.get(..4).unwrap_or(line) {
-        "EHLO" => "250-mx.else.test\r\n250 STARTTLS\r\n".into(),
-        "STAR" => "220 go on\r\n".into(),
-        _ if !line.is_ascii() || line.contains('\0') => String::new(),
-        _ => obliging(line),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn tls_that_fails_is_done_without_unless_more_was_promised() {
-    let roots = |place: &Place| ClientTls::with_roots(place.certificate().0).unwrap();
-    let hosts = |host: &str| Verified::new([("else.test".parse().unwrap(), vec![host.parse().unwrap()])]);
-    for (test, offered, policy, sent, status) in [
-        ("broken", true, None, 1, ""),
-        ("none", false, None, 1, ""),
-        ("verified", true, Some("mx.else.test"), 0, "4.7.5"),
-        ("stripped", false, Some("mx.else.test"), 0, "4.7.4"),
-        ("unnamed", true, Some("other.test"), 0, "4.7.5"),
-    ] {
-        let (place, store) = (Place::new(test), Memory::new());
-        let (receiver, address) = match offered {
-            true => Receiver::start("127.0.0.1:0", broken_tls),
-            false => Receiver::start("127.0.0.1:0", obliging),
-        };
-        let mut relay = Relay::new(place.0.join("queue")).port(address.port()).roots(roots(&place));
-        if let Some(host) = policy {
-            relay = relay.policy(hosts(host));
-        }
-        let handle = sending(&place, &store, ZONE, relay).await;
-        submit(&handle, &["bob@else.test"], "hi").await;
-        let outbound = handle.outbound().unwrap();
-        outbound.flush().await;
-        assert_eq!((receiver.messages.lock().unwrap().len(), outbound.len()), (sent, 1 - sent), "{test}");
-        let sent_in_clear = receiver.lines.lock().unwrap().iter().any(|line| line.starts_with("MAIL"));
-        assert_eq!(sent_in_clear, sent == 1, "{test}");
-        for entry in outbound.queue().entries().unwrap() {
-            assert_eq!(entry.unwrap().recipients[0].last.as_ref().unwrap().status.to_string(), status, "{test}");
-        }
-        handle.stop().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_promise_is_kept_and_a_smarthost_logged_in_to() {
-    let (place, store, theirs) = (Place::new("smart"), Memory::new(), Memory::new());
-    let users = ["bob@else.test", "alice@example.test"];
-    let receiver = server(&place, &users, &theirs, "").listen(Service::Mx, "127.0.0.1:0").unwrap();
-    let receiver = receiver.listen(Service::Submission, "127.0.0.1:0").unwrap();
-    let receiver = receiver.listen(Service::Submissions, "127.0.0.1:0").unwrap().start().await.unwrap();
-    let port = |service| receiver.address(service).unwrap().port();
-    let tls = ClientTls::with_roots(place.certificate().0).unwrap();
-    let smarthost = |service, mode| {
-        Smarthost::new("localhost", port(service), mode).login("alice@example.test", Secret::new("pencil"))
-    };
-    let relay = |number: u32| Relay::new(place.0.join(format!("queue-{number}"))).roots(tls.clone());
-    let named = Verified::new([("else.test".parse().unwrap(), vec!["mx.else.test".parse().unwrap()])]);
-    for (number, relay) in [
-        relay(0).port(port(Service::Mx)).policy(named),
-        relay(1).smarthost(smarthost(Service::Submission, SmarthostTls::Required)),
-        relay(2).smarthost(smarthost(Service::Submissions, SmarthostTls::Implicit)),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let handle = sending(&place, &store, ZONE, relay).await;
-        submit(&handle, &["bob@else.test"], "hi").await;
-        handle.outbound().unwrap().flush().await;
-        assert_eq!(theirs.messages("bob@else.test", Folder::Inbox).len(), number + 1);
-        handle.stop().await;
-    }
-    let handle =
-        sending(&place, &store, ZONE, relay(3).smarthost(smarthost(Service::Submission, SmarthostTls::Opportunistic)))
-            .await;
-    submit(&handle, &["bob@else.test"], "hi").await;
-    handle.outbound().unwrap().flush().await;
-    let entry = handle.outbound().unwrap().queue().entries().unwrap().remove(0).unwrap();
-    assert!(entry.recipients[0].last.as_ref().unwrap().to_string().contains("over verified TLS only"));
-    handle.stop().await;
-    receiver.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

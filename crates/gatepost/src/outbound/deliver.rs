@@ -8,7 +8,9 @@ use std::sync::Arc;
 use gatepost_smtp::client::{Client, Config};
 use gatepost_smtp::{Class, Status};
 use gatepost_syntax::Domain;
+use tokio::sync::Notify;
 
+use super::kept::{Kept, Key};
 use super::live::{Live, blocking};
 use super::policy::Promise;
 use super::route::{self, Destination, no_way};
@@ -25,6 +27,13 @@ enum Hop {
     Smarthost,
 }
 
+/// What is delivered.
+pub(super) struct Mail<'m> {
+    pub(super) live: &'m Arc<Live>,
+    /// Whether more is due for the same destination.
+    pub(super) is_more_due: &'m (dyn Fn() -> bool + Send + Sync),
+}
+
 /// How a server is spoken to.
 struct Terms<'s> {
     host: String,
@@ -34,11 +43,17 @@ struct Terms<'s> {
     login: Option<Login>,
 }
 
+impl Terms<'_> {
+    fn key(&self) -> Key {
+        Key { host: self.host.clone(), require: self.require, implicit: self.implicit }
+    }
+}
+
 impl Sender {
     /// Tries recipients that share a destination. What comes back is about those who do not have the message.
     pub(super) async fn attempt(
         &self,
-        live: &Arc<Live>,
+        mail: &Mail<'_>,
         destination: &Destination,
         recipients: Vec<usize>,
     ) -> BTreeMap<usize, Said> {
@@ -51,7 +66,7 @@ impl Sender {
             let (mut next, mut rest) = (Vec::new(), open.as_slice());
             while !rest.is_empty() {
                 let (now, later) = rest.split_at(rest.len().min(self.relay.limits.recipients.max(1)));
-                for (index, verdict) in self.hop(live, &hop, now).await {
+                for (index, verdict) in self.hop(mail, &hop, now).await {
                     match verdict {
                         Verdict::Delivered => drop(said.remove(&index)),
                         Verdict::Final(answer) | Verdict::Later(answer) => drop(said.insert(index, answer)),
@@ -89,14 +104,14 @@ impl Sender {
         }
     }
 
-    async fn hop(&self, live: &Arc<Live>, hop: &Hop, recipients: &[usize]) -> Vec<(usize, Verdict)> {
-        match self.try_hop(live, hop, recipients).await {
+    async fn hop(&self, mail: &Mail<'_>, hop: &Hop, recipients: &[usize]) -> Vec<(usize, Verdict)> {
+        match self.try_hop(mail, hop, recipients).await {
             Ok(verdicts) => verdicts,
             Err(said) => recipients.iter().map(|index| (*index, Verdict::NextHost(said.clone()))).collect(),
         }
     }
 
-    async fn try_hop(&self, live: &Arc<Live>, hop: &Hop, recipients: &[usize]) -> Result<Vec<(usize, Verdict)>, Said> {
+    async fn try_hop(&self, mail: &Mail<'_>, hop: &Hop, recipients: &[usize]) -> Result<Vec<(usize, Verdict)>, Said> {
         let (addresses, terms) = match hop {
             Hop::Exchanger(domain, host) => {
                 let terms = self.terms(domain, host).await?;
@@ -108,14 +123,14 @@ impl Sender {
             Hop::Address(address) => (vec![*address], self.opportunistic(&address.ip().to_string())),
             Hop::Smarthost => self.smarthost().await?,
         };
-        let talked = self.talk(live, &addresses, &terms, true, recipients).await?;
+        let talked = self.talk(mail, &addresses, &terms, true, recipients).await?;
         match talked {
             Talked::Verdicts(verdicts) => Ok(verdicts),
             Talked::NoTls(error) if terms.require || terms.implicit => Err(self.no_tls(&terms.host, error)),
             // RFC 7435 §3: TLS that fails is worth no more than none, and none was promised
             Talked::NoTls(error) => {
                 tracing::info!(host = terms.host, %error, "TLS failed: sent in clear");
-                match self.talk(live, &addresses, &terms, false, recipients).await? {
+                match self.talk(mail, &addresses, &terms, false, recipients).await? {
                     Talked::Verdicts(verdicts) => Ok(verdicts),
                     Talked::NoTls(error) => Err(self.no_tls(&terms.host, error)),
                 }
@@ -160,37 +175,79 @@ impl Sender {
 
     async fn talk(
         &self,
-        live: &Arc<Live>,
+        mail: &Mail<'_>,
         addresses: &[SocketAddr],
         terms: &Terms<'_>,
         start_tls: bool,
         recipients: &[usize],
     ) -> Result<Talked, Said> {
+        let kept = if start_tls { self.kept.take(&terms.key(), addresses) } else { None };
+        if let Some(kept) = kept {
+            let mut session = self.session(mail, terms, recipients).await?;
+            let ended = self.say(mail, terms, &mut session, kept, true).await;
+            if session.was_heard() {
+                return Ok(Talked::Verdicts(session.verdicts(ended.err().map(io::Error::from).as_ref())));
+            }
+            // it had ended meanwhile, or had taken enough: a fresh one is another matter
+        }
         let limits = &self.relay.limits;
-        let connected = client::connect_to(addresses, &terms.host, terms.tls, terms.implicit, &limits.connect).await;
-        let connection = match connected {
-            Ok(connection) => connection,
-            Err(ConnectError::Handshake { error, .. }) => return Ok(Talked::NoTls(error)),
-            Err(error) => return Err(self.local(&terms.host, (4, 1), error)),
-        };
-        let id = live.entry().id;
-        let message = blocking(live, move |live| live.message()).await;
-        let message = message.map_err(|error| self.local(&terms.host, (3, 0), error))?;
-        let mut session = Session::new(live, message, recipients, &terms.host, self.now()).login(terms.login.clone());
+        let connection =
+            match client::connect_to(addresses, &terms.host, terms.tls, terms.implicit, &limits.connect).await {
+                Ok(connection) => connection,
+                Err(ConnectError::Handshake { error, .. }) => return Ok(Talked::NoTls(error)),
+                Err(error) => return Err(self.local(&terms.host, (4, 1), error)),
+            };
+        let mut session = self.session(mail, terms, recipients).await?.login(terms.login.clone());
         if start_tls && !terms.implicit {
             session = session.start_tls();
         }
         let config = Config { name: self.hostname.clone(), require_tls: terms.require, limits: limits.session.clone() };
-        let talk = Talk { session: &mut session, require_tls: terms.require };
-        let ended = client::run(connection, &mut Client::new(config), talk).await;
-        if let Err(error) = &ended {
-            tracing::info!(id, host = terms.host, %error, "the session broke off");
-        }
-        Ok(match ended {
+        let fresh = Kept { connection, smtp: Client::new(config), messages: 0 };
+        // who could not do TLS is not asked again over the same connection
+        Ok(match self.say(mail, terms, &mut session, fresh, start_tls).await {
             Err(Broken::Handshake(error)) => Talked::NoTls(error),
             Err(Broken::Io(error)) => Talked::Verdicts(session.verdicts(Some(&error))),
             Ok(()) => Talked::Verdicts(session.verdicts(None)),
         })
+    }
+
+    async fn session(&self, mail: &Mail<'_>, terms: &Terms<'_>, recipients: &[usize]) -> Result<Session, Said> {
+        let message = blocking(mail.live, move |live| live.message()).await;
+        let message = message.map_err(|error| self.local(&terms.host, (3, 0), error))?;
+        Ok(Session::new(mail.live, message, recipients, &terms.host, self.now()))
+    }
+
+    /// Speaks for a message. If all went well, more is due, and the connection may take it, it is kept.
+    async fn say(
+        &self,
+        mail: &Mail<'_>,
+        terms: &Terms<'_>,
+        session: &mut Session,
+        over: Kept,
+        may_be_kept: bool,
+    ) -> Result<(), Broken> {
+        let Kept { mut connection, mut smtp, messages } = over;
+        let messages = messages + 1;
+        let may_be_kept = may_be_kept && messages < self.relay.limits.per_connection;
+        let stays = || may_be_kept && (mail.is_more_due)();
+        let resting = Notify::new();
+        let mut talk = Talk { session, require_tls: terms.require, stays: &stays, resting: &resting };
+        let ended = tokio::select! {
+            biased;
+            ended = client::go_on(&mut connection, &mut smtp, &mut talk) => Some(ended),
+            () = resting.notified() => None,
+        };
+        match ended {
+            Some(Err(error)) => {
+                tracing::info!(id = mail.live.entry().id, host = terms.host, %error, "the session broke off");
+                Err(error)
+            }
+            Some(Ok(())) => Ok(()),
+            None => {
+                self.kept.keep(terms.key(), Kept { connection, smtp, messages });
+                Ok(())
+            }
+        }
     }
 
     fn no_tls(&self, host: &str, error: io::Error) -> Said {

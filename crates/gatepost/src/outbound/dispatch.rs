@@ -11,7 +11,9 @@ use gatepost_smtp::{Class, Status};
 use gatepost_syntax::Domain;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use super::deliver::Mail;
 use super::index::{Index, Job};
 use super::live::{Live, blocking};
 use super::retry::after;
@@ -175,9 +177,13 @@ impl Engine {
 
     /// Works until the server stops, and then for as long as sessions may on what is in flight. What is cut off stays queued.
     pub(crate) async fn run(self: Arc<Self>, site: Arc<ArcSwap<Site>>, mut stopping: watch::Receiver<bool>) {
-        let mut jobs = JoinSet::new();
+        let (mut jobs, mut glanced) = (JoinSet::new(), None::<Instant>);
         while !*stopping.borrow() {
-            Arc::clone(&self).notice().await;
+            if glanced.is_none_or(|at| at.elapsed() >= GLANCE) {
+                Arc::clone(&self).notice().await;
+                glanced = Some(Instant::now());
+            }
+            while jobs.try_join_next().is_some() {} // one round for all that ended meanwhile
             let now = self.now();
             while let Some(job) = self.start(now) {
                 jobs.spawn(Arc::clone(&self).job(Arc::clone(&site.load().shared), job));
@@ -198,6 +204,7 @@ impl Engine {
         if tokio::time::timeout(grace, finished).await.is_err() {
             tracing::warn!(left = jobs.len(), "deliveries are cut off; their messages stay queued");
         }
+        self.sender().kept.end().await;
     }
 
     fn start(&self, now: SystemTime) -> Option<Job> {
@@ -239,7 +246,9 @@ impl Engine {
         let due = entry.recipients.iter().enumerate().filter(|(_, recipient)| is_due(recipient));
         let due: Vec<usize> = due.map(|(index, _)| index).collect();
         if !due.is_empty() {
-            let attempt = sender.attempt(&live, &job.destination, due.clone());
+            let is_more_due = || self.index().is_due(&job.destination, self.now());
+            let mail = Mail { live: &live, is_more_due: &is_more_due };
+            let attempt = sender.attempt(&mail, &job.destination, due.clone());
             let said = match tokio::time::timeout(sender.relay.limits.attempt, attempt).await {
                 Ok(said) => said,
                 Err(_) => due.iter().map(|index| (*index, too_long(now))).collect(),

@@ -20,7 +20,11 @@ pub(crate) struct Job {
 pub(crate) struct Index {
     /// Octets by message.
     held: HashMap<String, u64>,
+    /// The sum of it.
+    octets: u64,
     due: HashMap<Destination, BTreeSet<(SystemTime, String)>>,
+    /// When the first message of each destination is due.
+    first: BTreeSet<(SystemTime, Destination)>,
     running: HashMap<Destination, BTreeSet<String>>,
     /// Envelopes that are worked on, and by how many.
     live: HashMap<String, (Arc<Live>, usize)>,
@@ -29,7 +33,8 @@ pub(crate) struct Index {
 impl Index {
     /// Knows of a message, or what became of it. What runs is left alone: it is known again when it ends.
     pub(crate) fn learn(&mut self, entry: &Entry, smarthost: bool) {
-        self.held.insert(entry.id.clone(), entry.size);
+        let before = self.held.insert(entry.id.clone(), entry.size).unwrap_or(0);
+        self.octets = self.octets.saturating_sub(before).saturating_add(entry.size);
         let mut due: HashMap<Destination, SystemTime> = HashMap::new();
         for recipient in &entry.recipients {
             let destination = match recipient.state {
@@ -42,8 +47,25 @@ impl Index {
         }
         for (destination, next) in due {
             if !self.running(&destination).contains(&entry.id) {
-                self.due.entry(destination).or_default().insert((next, entry.id.clone()));
+                self.change(destination, |due| due.insert((next, entry.id.clone())));
             }
+        }
+    }
+
+    /// Changes what is due for a destination, and with it when the first is.
+    fn change(&mut self, destination: Destination, change: impl FnOnce(&mut BTreeSet<(SystemTime, String)>) -> bool) {
+        let due = self.due.entry(destination.clone()).or_default();
+        let before = due.first().map(|(next, _)| *next);
+        change(due);
+        let after = due.first().map(|(next, _)| *next);
+        if after.is_none() {
+            self.due.remove(&destination);
+        }
+        if let Some(before) = before.filter(|_| before != after) {
+            self.first.remove(&(before, destination.clone()));
+        }
+        if let Some(after) = after {
+            self.first.insert((after, destination));
         }
     }
 
@@ -55,7 +77,9 @@ impl Index {
     /// Forgets what is due, but not what runs.
     pub(crate) fn clear(&mut self) {
         self.due.clear();
+        self.first.clear();
         self.held.retain(|id, _| self.live.contains_key(id));
+        self.octets = self.held.values().sum();
     }
 
     /// A job that may run now, which counts as running from here on.
@@ -63,20 +87,15 @@ impl Index {
         if self.running.values().map(BTreeSet::len).sum::<usize>() >= limits.deliveries {
             return None;
         }
-        let due = self.due.iter().filter_map(|(destination, set)| {
-            let first = set.iter().find(|(_, id)| !self.is_sent_another_way(destination, id))?;
-            Some((first, destination))
-        });
-        let free = |destination: &Destination| self.running(destination).len() < limits.per_destination;
-        let ready = due.filter(|((next, _), destination)| *next <= now && free(destination));
-        // whoever has waited longest
-        let (first, destination) = ready.min().map(|(first, destination)| (first.clone(), destination.clone()))?;
-        if let Some(set) = self.due.get_mut(&destination) {
-            set.remove(&first);
-            if set.is_empty() {
-                self.due.remove(&destination);
-            }
-        }
+        // whoever has waited longest; no more destinations are passed over than have deliveries running
+        let waiting = self.first.iter().take_while(|(next, _)| *next <= now).map(|(_, destination)| destination);
+        let mut free = waiting.filter(|destination| self.running(destination).len() < limits.per_destination);
+        let (first, destination) = free.find_map(|destination| {
+            let mut due = self.due.get(destination)?.iter().take_while(|(next, _)| *next <= now);
+            let first = due.find(|(_, id)| !self.is_sent_another_way(destination, id))?;
+            Some((first.clone(), destination.clone()))
+        })?;
+        self.change(destination.clone(), |due| due.remove(&first));
         self.running.entry(destination.clone()).or_default().insert(first.1.clone());
         Some(Job { id: first.1, destination })
     }
@@ -100,12 +119,17 @@ impl Index {
 
     /// A job that could not be done is due again later.
     pub(crate) fn put_off(&mut self, job: Job, next: SystemTime) {
-        self.due.entry(job.destination).or_default().insert((next, job.id));
+        self.change(job.destination, |due| due.insert((next, job.id)));
     }
 
     /// When the next job is due, whether or not it may run then.
     pub(crate) fn next(&self) -> Option<SystemTime> {
-        self.due.values().filter_map(|set| set.first()).map(|(next, _)| *next).min()
+        self.first.first().map(|(next, _)| *next)
+    }
+
+    /// Whether something is due for a destination.
+    pub(crate) fn is_due(&self, destination: &Destination, now: SystemTime) -> bool {
+        self.due.get(destination).and_then(BTreeSet::first).is_some_and(|(next, _)| *next <= now)
     }
 
     pub(crate) fn is_idle(&self, now: SystemTime) -> bool {
@@ -131,7 +155,7 @@ impl Index {
 
     /// The message is not in the queue any more.
     pub(crate) fn forget(&mut self, id: &str) {
-        self.held.remove(id);
+        self.octets = self.octets.saturating_sub(self.held.remove(id).unwrap_or(0));
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -139,6 +163,6 @@ impl Index {
     }
 
     pub(crate) fn has_room(&self, limits: &Limits) -> bool {
-        self.held.len() < limits.messages && self.held.values().sum::<u64>() < limits.octets
+        self.held.len() < limits.messages && self.octets < limits.octets
     }
 }

@@ -9,6 +9,7 @@ use gatepost_sasl::{Credentials, Policy, Secret};
 use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Response};
 use gatepost_smtp::{Body, Class, MailFrom, RcptTo, Status};
 use gatepost_syntax::ForwardPath;
+use tokio::sync::Notify;
 
 use super::live::{Change, Live, blocking};
 use crate::drive::Handler;
@@ -107,10 +108,12 @@ impl Session {
         self
     }
 
+    /// Whether anything was answered of the message. If not, it may be spoken of again at once: nobody has it.
+    pub(crate) fn was_heard(&self) -> bool {
+        matches!(self.phase, Phase::Ended | Phase::Over) || self.replies.iter().any(Option::is_some)
+    }
+
     fn ready(&mut self, smtp: &mut Client, can: &Capabilities, require_tls: bool) {
-        if self.phase != Phase::Before {
-            return smtp.quit();
-        }
         if self.tls == Tls::Wanted && (can.starttls || require_tls) {
             self.tls = Tls::Asked; // once; where TLS is required, the endpoint takes no for the end
             return smtp.start_tls();
@@ -245,13 +248,22 @@ fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
 pub(crate) struct Talk<'s> {
     pub(crate) session: &'s mut Session,
     pub(crate) require_tls: bool,
+    /// Whether the connection shall stay when the message is done.
+    pub(crate) stays: &'s (dyn Fn() -> bool + Send + Sync),
+    /// Told when it does: nothing is under way on it, and the handler waits to be dropped.
+    pub(crate) resting: &'s Notify,
 }
 
 impl Handler<Client> for Talk<'_> {
     async fn on(&mut self, smtp: &mut Client, event: Event) -> io::Result<()> {
         let session = &mut *self.session;
         match event {
-            Event::Ready(can) => session.ready(smtp, &can, self.require_tls),
+            Event::Ready(can) if session.phase == Phase::Before => session.ready(smtp, &can, self.require_tls),
+            Event::Ready(_) if session.phase == Phase::Over && (self.stays)() => {
+                self.resting.notify_one();
+                std::future::pending::<()>().await; // whoever goes on is shown this event again
+            }
+            Event::Ready(_) => smtp.quit(),
             Event::Recipient(index, response) => {
                 if let Some(reply) = session.replies.get_mut(index) {
                     *reply = Some(response);

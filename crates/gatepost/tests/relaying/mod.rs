@@ -1,4 +1,5 @@
 //! What tests of the relay need: a sending server with a clock of its own, and receivers that do as they are told.
+#![allow(dead_code)] // each takes what it needs
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
