@@ -202,7 +202,10 @@ impl Submission {
         if !users.is_empty() {
             let inbound = self.judged(endpoint, &signed, &mut body, now).await?;
             let judged = Judged { inbound, received, body };
-            self.shared.deliver(judged, self.transaction.from(), users, Folder::Inbox).await.map_err(|error| not_stored(&error))?;
+            self.shared
+                .deliver(judged, self.transaction.from(), users, Folder::Inbox)
+                .await
+                .map_err(|error| not_stored(&error))?;
         }
         // last: all that can fail has been done, so that a second attempt of the user sends nothing twice
         if let (Some(ready), Some(outbound)) = (queued, self.shared.outbound.clone()) {
