@@ -41,10 +41,10 @@ pub enum ClientError {
     /// The server's nonce does not begin with ours (RFC 5802 §5.1).
     #[error("the server's nonce does not extend ours")]
     Nonce,
-    /// The salt is shorter than [`Limits::min_salt`].
+    /// The salt is shorter than [`crate::Limits::min_salt`].
     #[error("a salt of {0} octets is too short")]
     Salt(usize),
-    /// The iteration count is out of the bounds of [`Limits`].
+    /// The iteration count is out of the bounds of [`crate::Limits`].
     #[error("{0} iterations are out of bounds")]
     Iterations(u32),
     /// The server said yes, or sent a signature, without proving that it knows the password.
