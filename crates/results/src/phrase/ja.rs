@@ -108,7 +108,6 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
     ("{0} has {1} SPF records", "{0} に SPF レコードが {1} 件あります"),
     ("the record of {0} is too long", "{0} のレコードが長すぎます"),
     ("the record of {0}: {1}", "{0} のレコード: {1}"),
-    ("the redirect at byte {0} leads to no domain name", "{0} バイト目の redirect の先がドメイン名になりません"),
     ("more than {0} terms that cause DNS look-ups", "DNS 検索を伴う項目が {0} 個を超えています"),
     ("more than {0} void look-ups", "結果が空の検索が {0} 回を超えています"),
     ("more than {0} mail exchangers", "MX が {0} 台を超えています"),
@@ -256,6 +255,75 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
     ("an empty label", "空のラベルがあります"),
     ("a label of more than 63 octets", "ラベルが 63 オクテットを超えています"),
     ("a name of more than {0} octets", "名前が {0} オクテットを超えています"),
+    // what lint says of keys and signatures
+    ("the record should begin with v=DKIM1", "レコードは v=DKIM1 で始めるべきです"),
+    (
+        "a key of {0} bits: signers should use 2048 or more, verifiers refuse fewer than 1024",
+        "鍵が {0} ビットです。署名には 2048 ビット以上を用いるべきで、1024 ビット未満は検証側に拒否されます",
+    ),
+    (
+        "a key of {0} bits: verifiers need not take more than 4096",
+        "鍵が {0} ビットです。4096 ビットを超える鍵は検証側で扱えないことがあります",
+    ),
+    ("p= is empty: the key is revoked, no signature by it passes", "p= が空です。鍵は失効しており、署名は通りません"),
+    (
+        "t=y: the domain is testing, a failing signature is as none",
+        "t=y です。ドメインは試験中で、失敗した署名は署名なしと同じ扱いです",
+    ),
+    (
+        "h= does not list sha256: no signature by this key passes",
+        "h= に sha256 がありません。この鍵による署名は通りません",
+    ),
+    (
+        "s= is neither * nor email: the key is not for mail",
+        "s= が * でも email でもありません。この鍵はメール用ではありません",
+    ),
+    ("g= was dropped from DKIM and is ignored", "g= は DKIM から廃止されており、無視されます"),
+    ("a tag that is not known is ignored", "未知のタグは無視されます"),
+    ("rsa-sha1 is not accepted any more", "rsa-sha1 はもう受け入れられません"),
+    ("l= lets anybody append to the body", "l= があると、誰でも本文に追記できます"),
+    (
+        "{0} is not listed once more than it occurs: another one can be added",
+        "{0} が実際の数より一つ多く列挙されていません。もう一つ追加される余地があります",
+    ),
+    (
+        "{0} changes on the way and should not be signed",
+        "{0} は配送の途中で変わるため、署名の対象にすべきではありません",
+    ),
+    ("bh= is no hash of this algorithm", "bh= がこのアルゴリズムのハッシュ値ではありません"),
+    ("simple canonicalization does not survive most relays", "simple 正規化は、たいていの中継で署名が壊れます"),
+    ("the term at byte {0} leads to no domain name", "{0} バイト目の項がドメイン名になりません"),
+    ("at `{0}`: {1}", "`{0}` の箇所: {1}"),
+    ("name {0} of the fields to sign is no field name", "署名するフィールドの {0} 番目がフィールド名ではありません"),
+    // what lint says of policies
+    ("this is no tag and is passed over", "タグではないため、読み飛ばされます"),
+    ("{0}= stands before: this one is ignored", "{0}= がすでにあるため、このタグは無視されます"),
+    ("{0}= was dropped from DMARC and is ignored", "{0}= は DMARC から廃止されており、無視されます"),
+    ("{0}= is not known and is ignored", "{0}= は未知のタグで、無視されます"),
+    (
+        "{0}= has a value that it does not take: the tag is as none",
+        "{0}= の値が正しくありません。タグがないものとして扱われます",
+    ),
+    (
+        "without a valid p=, sp= and np= the record asks for reports alone, as p=none does",
+        "p=、sp=、np= のどれも有効でないため、p=none と同じくレポートだけを求めるレコードになります",
+    ),
+    (
+        "an address is no URI such as mailto:dmarc@example.org: it gets no reports",
+        "宛先が mailto:dmarc@example.org のような URI ではないため、レポートが届きません",
+    ),
+    (
+        "p=none without rua=: nothing is asked for, and no report tells what it would change",
+        "p=none で rua= がありません。何も求めず、変更の影響を知らせるレポートも届きません",
+    ),
+    (
+        "t=y: the domain is testing, receivers do one level less than asked for",
+        "t=y です。ドメインは試験中で、受信側は要求より一段弱く扱います",
+    ),
+    (
+        "{0}= asks for less than p=: whoever spoofs takes a subdomain",
+        "{0}= が p= より弱いため、詐称者はサブドメインを使います",
+    ),
     // what is told of something
     ("{0}: {1}", "{0}: {1}"),
 ];
