@@ -120,7 +120,7 @@ fn results_name_the_identity() {
         let signature =
             format!("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s; {tag}h=from; bh=AAAA; b=AAAAAAAAAAAA\r\n");
         let outcome = verify(&[signature.as_bytes(), MESSAGE].concat(), &Zone::new(), 0, &Limits::default());
-        outcome.res_infos().iter().map(ToString::to_string).collect::<String>()
+        outcome.res_infos().map(|info| info.to_string()).collect::<String>()
     };
     assert!(!recorded("").contains("header.i"));
     assert!(recorded("i=@sub.example.org; ").contains(" header.d=example.org header.i=@sub.example.org header.s=s"));
