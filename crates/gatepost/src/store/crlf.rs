@@ -32,13 +32,7 @@ impl<R: Read> Read for Crlf<R> {
             }
             self.at = 0;
             self.grown.clear();
-            let mut begin = 0;
-            for lf in lone(octets, cr) {
-                self.grown.extend_from_slice(octets.get(begin..lf).unwrap_or_default());
-                self.grown.push(b'\r');
-                begin = lf;
-            }
-            self.grown.extend_from_slice(octets.get(begin..).unwrap_or_default());
+            extend_with_crlf(&mut self.grown, octets, cr);
         }
         let length = self.grown.get(self.at..).unwrap_or_default().read(out)?;
         self.at += length;
@@ -60,14 +54,19 @@ pub(super) fn with_crlf(octets: Vec<u8>) -> Vec<u8> {
     if count == 0 {
         return octets; // nearly always
     }
-    let (mut out, mut begin) = (Vec::with_capacity(octets.len() + count), 0);
-    for lf in lone(&octets, false) {
+    let mut out = Vec::with_capacity(octets.len() + count);
+    extend_with_crlf(&mut out, &octets, false);
+    out
+}
+
+fn extend_with_crlf(out: &mut Vec<u8>, octets: &[u8], cr: bool) {
+    let mut begin = 0;
+    for lf in lone(octets, cr) {
         out.extend_from_slice(octets.get(begin..lf).unwrap_or_default());
         out.push(b'\r');
         begin = lf;
     }
     out.extend_from_slice(octets.get(begin..).unwrap_or_default());
-    out
 }
 
 /// Counts octets as they are, and as they would be with CRLF line ends.
