@@ -197,8 +197,10 @@ fn grouped(text: &str, ends: impl Fn(&str, &str) -> bool) -> Vec<String> {
 }
 
 fn entries(maildrop: &[Vec<u8>]) -> Vec<gatepost_pop3::server::Entry> {
+    // a last line that does not end gets its CRLF when it is sent
+    let sent = |message: &Vec<u8>| message.len() + if message.is_empty() || message.ends_with(b"\n") { 0 } else { 2 };
     let entry = |(index, message): (usize, &Vec<u8>)| gatepost_pop3::server::Entry {
-        size: u64::try_from(message.len()).unwrap_or(u64::MAX),
+        size: u64::try_from(sent(message)).unwrap_or(u64::MAX),
         uid: format!("message-{}", index + 1),
     };
     maildrop.iter().enumerate().map(entry).collect()

@@ -134,6 +134,7 @@ impl Shared {
         recipients: &[Mailbox],
         folder: Folder,
     ) -> io::Result<()> {
+        message.body.end_line()?;
         let stripped = strip_for_delivery(&message.inbound.headers, &[self.hostname.as_str()]);
         let mut top = trace::return_path(from);
         top.push_str(&message.inbound.results().to_field());

@@ -15,11 +15,13 @@ pub(crate) struct Spool {
     memory: Vec<u8>,
     file: Option<File>,
     length: u64,
+    /// The last two octets.
+    last: [u8; 2],
 }
 
 impl Spool {
     pub(crate) fn new(folder: &Path) -> Self {
-        Spool { folder: folder.to_owned(), memory: Vec::new(), file: None, length: 0 }
+        Spool { folder: folder.to_owned(), memory: Vec::new(), file: None, length: 0, last: [0; 2] }
     }
 
     pub(crate) fn write(&mut self, octets: &[u8]) -> io::Result<()> {
@@ -30,6 +32,11 @@ impl Spool {
             self.file = Some(file);
         }
         self.length += u64::try_from(octets.len()).unwrap_or(0);
+        self.last = match *octets {
+            [] => self.last,
+            [one] => [self.last[1], one],
+            [.., one, other] => [one, other],
+        };
         match &mut self.file {
             Some(file) => file.write_all(octets),
             None => {
@@ -37,6 +44,18 @@ impl Spool {
                 Ok(())
             }
         }
+    }
+
+    /// Ends the last line, if there is one that does not end: BDAT may bring such content, and stored mail is lines, of which
+    /// POP3 tells the size.
+    pub(crate) fn end_line(&mut self) -> io::Result<()> {
+        if self.length == 0 || self.last == *b"\r\n" {
+            return Ok(());
+        }
+        if let Some(file) = &mut self.file {
+            file.seek(io::SeekFrom::End(0))?; // it may have been read
+        }
+        self.write(b"\r\n")
     }
 
     /// Whether nothing has to be read from a disk.
@@ -65,4 +84,36 @@ fn nameless(folder: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_last_line_without_end_gets_one() {
+        let folder = std::env::temp_dir().join(format!("gatepost-spool-{}", std::process::id()));
+        let long = "x".repeat(IN_MEMORY);
+        for (pieces, wanted) in [
+            (vec![], String::new()),
+            (vec!["a", "b\r", "\n"], "ab\r\n".to_owned()),
+            (vec!["a\n"], "a\n\r\n".to_owned()),
+            (vec!["a\r"], "a\r\r\n".to_owned()),
+            (vec!["a\r\n", "b"], "a\r\nb\r\n".to_owned()),
+            (vec![&*long, "end"], format!("{long}end\r\n")),
+        ] {
+            let mut spool = Spool::new(&folder);
+            pieces.iter().for_each(|piece| spool.write(piece.as_bytes()).unwrap());
+            let mut read = String::new();
+            spool.reader().unwrap().take(5).read_to_string(&mut read).unwrap(); // some of it was read before
+            for _ in 0..2 {
+                spool.end_line().unwrap();
+                read.clear();
+                spool.reader().unwrap().read_to_string(&mut read).unwrap();
+                assert_eq!(read, wanted);
+            }
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -75,6 +75,8 @@ pub(super) struct Sizes {
     pub(super) octets: u64,
     pub(super) crlf: u64,
     cr: bool,
+    /// Whether the last line has no end.
+    open: bool,
 }
 
 impl Sizes {
@@ -83,6 +85,12 @@ impl Sizes {
         self.octets += length(octets.len());
         self.crlf += length(octets.len()) + length(lone(octets, self.cr).count());
         self.cr = octets.last().map_or(self.cr, |last| *last == b'\r');
+        self.open = octets.last().map_or(self.open, |last| *last != b'\n');
+    }
+
+    /// How many octets POP3 sends: a last line that does not end gets its CRLF.
+    pub(super) fn as_sent(&self) -> u64 {
+        if self.open { self.crlf + 2 } else { self.crlf }
     }
 
     /// Of all that is to be read.
@@ -135,6 +143,8 @@ mod tests {
                 let sizes = Sizes::of(Dribble(stored.as_bytes(), chunk)).unwrap();
                 let lengths = [sizes.octets, sizes.crlf].map(|size| usize::try_from(size).unwrap());
                 assert_eq!(lengths, [stored.len(), wanted.len()], "{stored:?}");
+                let open = if stored.is_empty() || stored.ends_with('\n') { 0 } else { 2 };
+                assert_eq!(sizes.as_sent(), sizes.crlf + open, "{stored:?}");
             }
         }
     }

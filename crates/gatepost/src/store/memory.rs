@@ -66,7 +66,7 @@ impl MailStore for Memory {
         }
         let messages = shared.mail.get(&(owner.user.clone(), Folder::Inbox)).cloned().unwrap_or_default();
         let entry = |(number, message): &Numbered| Entry {
-            size: Sizes::of(&message[..]).map_or(0, |sizes| sizes.crlf),
+            size: Sizes::of(&message[..]).map_or(0, |sizes| sizes.as_sent()),
             uid: number.to_string(),
         };
         let entries = messages.iter().map(entry).collect();

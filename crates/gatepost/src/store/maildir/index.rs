@@ -27,14 +27,14 @@ impl Index {
         Index { known: parse(&text).unwrap_or_default(), ..Index::default() }
     }
 
-    /// The size with CRLF line ends. It is known as long as the file's length is what it was.
+    /// The size as it is sent, with CRLF line ends. It is known as long as the file's length is what it was.
     pub(super) fn size(&mut self, name: &str, path: &Path) -> io::Result<u64> {
         let length = fs::metadata(path)?.len();
         let size = match self.known.get(name) {
             Some((octets, size)) if *octets == length => *size,
             _ => {
                 self.changed = true;
-                Sizes::of(File::open(path)?)?.crlf
+                Sizes::of(File::open(path)?)?.as_sent()
             }
         };
         if !name.contains(char::is_control) {
