@@ -143,7 +143,8 @@ fn words(window: &[u8; WINDOW], left: usize) -> Option<Classes> {
         spaces |= bits(lanes, b' ') << at;
         controls |= bits(lanes.max(u8x16::splat(0x1f)), 0x1f) << at;
     }
-    let behind = matches!(behind(window), [b' ' | b'\t', _]) && left > BLOCK;
+    // the last one may stand before white space, or before a fold
+    let behind = matches!(behind(window), [b' ' | b'\t', _] | [b'\r', b'\n']) && left > BLOCK;
     let together = spaces & (spaces >> 1 | u64::from(behind) << (BLOCK - 1));
     ((controls | together) & first(left) == 0).then(Classes::default)
 }

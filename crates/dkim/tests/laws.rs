@@ -91,6 +91,32 @@ fn relaxed_field(name: &str, body: &str) -> String {
     format!("{}:{}\r\n", name.to_ascii_lowercase(), words.join(" "))
 }
 
+#[test]
+fn white_space_of_any_shape_at_every_place_of_a_field() {
+    let gaps = [
+        " ",
+        "\t",
+        "  ",
+        " \t",
+        "\r\n ",
+        " \r\n ",
+        "\t\r\n\t",
+        " \r\n  \r\n ",
+        "  \r\n\t\t\r\n x",
+        "\r x",
+        " \n",
+        "\r\n\r\n ",
+    ];
+    for (before, after) in (0..200).flat_map(|before| [1, 2, 31, 63, 64, 65, 130].map(|after| (before, after))) {
+        for gap in gaps {
+            let body = format!("{}{gap}{}", "x".repeat(before), "y".repeat(after));
+            let mut out = Vec::new();
+            canon::header(Field::new(format!("N:{body}\r\n").as_bytes()), Canonicalization::Relaxed, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), relaxed_field("N", &body), "{before} {gap:?} {after}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn fields_of_any_shape(
