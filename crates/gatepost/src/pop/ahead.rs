@@ -1,5 +1,5 @@
-//! Reading messages: at once where nothing must be waited for, otherwise where blocking is fine, and there ahead of a client
-//! that takes one after the other.
+//! Reading messages: where blocking is fine, and there ahead of a client that takes one after the other; at once for one that
+//! takes them here and there, where nothing must be waited for.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -72,8 +72,8 @@ impl Ahead {
             self.read.clear();
             self.octets = AHEAD.0;
         }
-        if self.read.is_empty() && self.coming.is_none() {
-            // what the system has in memory takes less than asking another thread for it
+        if !in_order && self.coming.is_none() {
+            // what the system has in memory takes less than asking another thread for one message of it
             if let Some(octets) = self.maildrop.read_at_once(index, PIECE) {
                 return Taken { index, piece: Ok((octets, None)) };
             }
