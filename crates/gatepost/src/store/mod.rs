@@ -27,7 +27,7 @@ pub enum Folder {
 
 /// Keeps mail for users. Methods may block; the server calls them where that is fine.
 pub trait MailStore: Send + Sync {
-    /// Stores a message durably: when this returns, a crash does not lose it.
+    /// Stores a message durably: when this returns, a crash does not lose it. The server gives whole lines, with CRLF.
     fn deliver(&self, to: &Mailbox, folder: Folder, message: &mut dyn Read) -> io::Result<()>;
     /// Whether [`MailStore::deliver`] waits for a disk or a network. What does not is called where the session runs: handing it
     /// over to a thread that may wait costs more than it does.
