@@ -49,7 +49,7 @@ impl ServerExchange {
                 Secret::wipe(&mut line);
                 turn
             }
-            Line::TooLong => Turn::Done(Err(Rejection::TooLong)),
+            Line::TooLong(_) => Turn::Done(Err(Rejection::TooLong)),
             Line::Malformed | Line::Partial => Turn::Done(Err(Rejection::NotBase64)),
         }
     }

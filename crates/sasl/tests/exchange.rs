@@ -36,7 +36,7 @@ fn lines_end_an_exchange() {
     for (line, rejection) in [
         (line("*"), Rejection::Cancelled),
         (line(""), Rejection::Malformed),
-        (Line::TooLong, Rejection::TooLong),
+        (Line::TooLong(*b"xxxx"), Rejection::TooLong),
         (Line::Malformed, Rejection::NotBase64),
     ] {
         assert_eq!(begin("PLAIN", None).0.line(line), Turn::Done(Err(rejection)));

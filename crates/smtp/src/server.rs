@@ -151,7 +151,7 @@ impl Server {
                 self.say(&reply::RECIPIENT_OK);
             }
             Some(Event::EndOfData) => {
-                self.idle_commands = 0;
+                self.renew();
                 self.say_for_each(&reply::MESSAGE_OK);
                 self.back_to_ready();
             }
@@ -187,7 +187,9 @@ impl Server {
             };
         }
         self.pending = None;
-        self.idle_commands = 0;
+        if outcomes.iter().any(Result::is_ok) {
+            self.renew();
+        }
         for index in 0..self.state.transaction().map_or(0, |transaction| transaction.recipients) {
             match outcomes.get(index) {
                 Some(Ok(())) => self.say(&reply::MESSAGE_OK),
@@ -204,6 +206,11 @@ impl Server {
             Some(Event::Auth(_)) => self.sasl_answer(answer),
             other => self.pending = other,
         }
+    }
+
+    /// A message has come: what went before it is forgiven, or a client that sends many would be ended by few mistakes in each.
+    fn renew(&mut self) {
+        (self.errors, self.refusals, self.idle_commands) = (0, 0, 0);
     }
 
     fn say(&mut self, reply: &Reply) {
@@ -251,9 +258,7 @@ impl Server {
                     self.close(&reply::NOT_SMTP);
                     return true;
                 }
-                let authenticating = matches!(self.state, State::Authenticating(..));
-                let limit = if authenticating { self.config.limits.auth_line } else { self.config.limits.line };
-                match self.input.line(limit) {
+                match self.input.line(self.longest_line()) {
                     Line::Partial => false,
                     line => {
                         self.line(line);
@@ -263,6 +268,12 @@ impl Server {
             }
             State::Ending(_) | State::Upgrading | State::Closed => false,
         }
+    }
+
+    /// Clients send tokens behind AUTH itself, however long they are, though RFC 4954 §4 wants them on a line of their own.
+    fn longest_line(&self) -> usize {
+        let is_exchange = matches!(self.state, State::Authenticating(..)) || session::is_auth(self.input.octets());
+        if is_exchange { self.config.limits.auth_line } else { self.config.limits.line }
     }
 
     fn greeting(&mut self) -> bool {

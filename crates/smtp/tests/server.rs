@@ -320,6 +320,43 @@ fn budgets_end_a_session() {
     assert!(seen.closed && seen.replies.ends_with("552 5.3.4 the message is too large\r\n"));
 }
 
+/// Who brings messages may err now and then, in a session as long as it likes.
+#[test]
+fn a_message_renews_the_budgets() {
+    let errors = format!("{}{HEAD}", "FOO\r\n".repeat(15));
+    let refusals = HEAD.replace("DATA\r\n", &format!("{}DATA\r\n", "RCPT TO:<nobody@c.example>\r\n".repeat(90)));
+    for head in [errors, refusals] {
+        let seen = run(format!("{head}x\r\n.\r\n").repeat(9).as_bytes(), 4096, Profile::Mx, false);
+        assert_eq!((seen.messages.len(), seen.closed), (9, false), "{}", seen.replies);
+        let seen =
+            run(format!("{head}RSET\r\n").replace("DATA\r\n", "").repeat(9).as_bytes(), 4096, Profile::Mx, false);
+        assert!(seen.closed && seen.replies.lines().last().unwrap().starts_with("421 4.7.0"), "{}", seen.replies);
+    }
+}
+
+/// RFC 4954 §4: what is too long for AUTH and its exchange is said by a code of its own, whatever the chunks.
+#[test]
+fn long_lines_are_known_by_their_verb() {
+    for chunk in [1, 7, 4096, usize::MAX] {
+        let reply = |line: &str| {
+            let script = format!("EHLO c\r\n{line}\r\nNOOP\r\n");
+            let seen = run(script.as_bytes(), chunk, Profile::Submission, true);
+            let replies: Vec<_> =
+                seen.replies.lines().rev().map(|line| line.get(..9).unwrap_or(line).to_owned()).collect();
+            assert_eq!(replies[0], "250 2.0.0", "{chunk} {}", seen.replies);
+            replies[1].clone()
+        };
+        assert_eq!(reply(&format!("NOOP {}", "x".repeat(2043))), "250 2.0.0");
+        assert_eq!(reply(&format!("NOOP {}", "x".repeat(2044))), "500 5.5.2");
+        // all of base64 and too long for PLAIN: what fits is read, and then found wrong
+        let response = "QUFB".repeat(3072);
+        assert_eq!(reply(&format!("auth PLAIN {}", &response[..12_276])), "501 5.5.2");
+        assert_eq!(reply(&format!("auth PLAIN {}", &response[..12_278])), "500 5.5.6");
+        assert_eq!(reply(&format!("AUTH PLAIN\r\n{response}")), "501 5.5.2");
+        assert_eq!(reply(&format!("AUTH PLAIN\r\n{response}=")), "500 5.5.6");
+    }
+}
+
 #[test]
 fn other_protocols_are_sent_away() {
     for verb in ["GET / HTTP/1.1", "POST /x HTTP/1.1", "CONNECT mx:25 HTTP/1.1"] {

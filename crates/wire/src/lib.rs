@@ -10,6 +10,6 @@ mod tls;
 
 pub use dot::{DotReader, DotWriter, Unstuffed};
 pub use endpoint::{Endpoint, Step};
-pub use line::{Input, Line};
+pub use line::{Input, Line, Verb};
 pub use scan::LineCheck;
 pub use tls::{TlsInfo, TlsVersion};

@@ -9,8 +9,8 @@ pub struct Input {
     buffer: BytesMut,
     /// How much of the buffer holds no line end.
     searched: usize,
-    /// A line that is too long is being thrown away.
-    discarding: bool,
+    /// A line that is too long is being thrown away, and how it began.
+    discarding: Option<Verb>,
 }
 
 /// What the buffer holds.
@@ -20,11 +20,14 @@ pub enum Line {
     Whole(BytesMut),
     /// A line with a bare CR, a bare LF or a NUL in it.
     Malformed,
-    /// A line that was too long; it was thrown away to its end.
-    TooLong,
+    /// A line that was too long; it was thrown away to its end. By its first octets the command may be known.
+    TooLong(Verb),
     /// No line end yet.
     Partial,
 }
+
+/// The first octets of a line, as many as verbs of commands have; NUL where there were fewer.
+pub type Verb = [u8; 4];
 
 impl Input {
     /// Nothing yet.
@@ -63,7 +66,7 @@ impl Input {
 
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty() && !self.discarding
+        self.buffer.is_empty() && self.discarding.is_none()
     }
 
     /// Throws everything away.
@@ -78,20 +81,21 @@ impl Input {
         let Some(end) = found else {
             self.searched = self.buffer.len();
             if self.buffer.len() > limit + 1 {
+                self.discarding.get_or_insert(verb(&self.buffer));
                 // keep the last octet: it may be the CR of the line end
                 self.buffer.split_to(self.buffer.len() - 1).zeroize();
                 self.searched = 0;
-                self.discarding = true;
             }
             return Line::Partial;
         };
         let mut line = self.buffer.split_to(end + 2);
         line.truncate(end);
         self.searched = 0;
-        let refused = match std::mem::take(&mut self.discarding) || line.len() > limit {
-            true => Line::TooLong,
-            false if memchr::memchr3(b'\r', b'\n', 0, &line).is_some() => Line::Malformed,
-            false => return Line::Whole(line),
+        let refused = match self.discarding.take() {
+            Some(verb) => Line::TooLong(verb),
+            None if line.len() > limit => Line::TooLong(verb(&line)),
+            None if memchr::memchr3(b'\r', b'\n', 0, &line).is_some() => Line::Malformed,
+            None => return Line::Whole(line),
         };
         line.zeroize();
         refused
@@ -110,6 +114,10 @@ impl Input {
     pub fn octets(&self) -> &[u8] {
         &self.buffer
     }
+}
+
+fn verb(line: &[u8]) -> Verb {
+    line.first_chunk().copied().unwrap_or_default()
 }
 
 impl Drop for Input {

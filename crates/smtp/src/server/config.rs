@@ -24,7 +24,7 @@ pub enum Profile {
 pub struct Limits {
     /// Octets of a command line (default 2048; RFC 5321 §4.5.3.1.4 wants 512 and room for parameters).
     pub line: usize,
-    /// Octets of a SASL response (default 12,288, RFC 4954 §4).
+    /// Octets of a SASL response, and of AUTH with an initial one (default 12,288, RFC 4954 §4).
     pub auth_line: usize,
     /// Octets of a message (default 50 MiB).
     pub message: u64,
@@ -32,9 +32,9 @@ pub struct Limits {
     pub excess: u64,
     /// Recipients of a message (default 100, RFC 5321 §4.5.3.1.8); told as RCPTMAX (RFC 9422).
     pub recipients: usize,
-    /// Commands that fail before the session ends (default 20).
+    /// Commands that fail between two messages before the session ends (default 20).
     pub errors: u32,
-    /// Senders and recipients that the application refuses before the session ends (default 100).
+    /// Senders and recipients that the application refuses between two messages before the session ends (default 100).
     pub refusals: u32,
     /// Failed AUTH commands before the session ends (default 3).
     pub auth_failures: u32,

@@ -1,7 +1,7 @@
 //! What concerns the session: lines and commands, EHLO, STARTTLS, RSET.
 
 use gatepost_sasl::{Name, Secret};
-use gatepost_wire::Line;
+use gatepost_wire::{Line, Verb};
 
 use super::{EarlyTalkers, Event, Profile, Server, State};
 use crate::command::{Command, CommandError};
@@ -16,7 +16,8 @@ impl Server {
         }
         let mut line = match line {
             Line::Whole(line) => line,
-            Line::TooLong => return self.fail(&reply::LONG_LINE),
+            Line::TooLong(verb) if is_auth(&verb) => return self.fail(&reply::LONG_AUTH), // RFC 4954 §4
+            Line::TooLong(_) => return self.fail(&reply::LONG_LINE),
             _ => return self.fail(&reply::BAD_LINE),
         };
         if !self.config.extensions.smtp_utf8 && !line.is_ascii() {
@@ -27,7 +28,7 @@ impl Server {
             Err(error @ (CommandError::Foreign | CommandError::Chunk)) => self.close(&Reply::from(&error)),
             Err(error) => self.fail(&Reply::from(&error)),
         }
-        if line.first_chunk().is_some_and(|verb: &[u8; 4]| verb.eq_ignore_ascii_case(b"AUTH")) {
+        if is_auth(&line) {
             Secret::wipe(&mut line); // also where it was refused
         }
     }
@@ -164,6 +165,11 @@ impl Server {
     pub(super) fn speaks_early(&self) -> bool {
         matches!(self.config.early_talkers, EarlyTalkers::Refused(_)) && !self.input.is_empty()
     }
+}
+
+/// Whether a line begins with this verb, so that there may be a log-in in it.
+pub(super) fn is_auth(line: &[u8]) -> bool {
+    line.first_chunk().is_some_and(|verb: &Verb| verb.eq_ignore_ascii_case(b"AUTH"))
 }
 
 /// Brings no message forward.
