@@ -3,8 +3,9 @@
 """Messages a second: Postfix's smtp-source into our server, into smtp-sink and into Postfix itself, in turns; the ratios are what counts.
 
 LOAD_MESSAGES (default 1000) messages of 4 KiB in 20 sessions a round, LOAD_ROUNDS (default 3) rounds; with new sessions and with
-sessions that go on. The server judges every message (SPF, DKIM, ARC, DMARC) and throws it away, or stores it with fsync. Postfix
-keeps it in its queue on the same disk, with fsync, and its delivery throws it away; no TLS, no DNS, `in_flow_delay = 0`.
+sessions that go on. The server judges every message (SPF, DKIM, ARC, DMARC) and throws it away, by a thread for each core and by one
+thread, as smtp-sink has, or stores it with fsync. Postfix keeps it in its queue on the same disk, with fsync, and its delivery
+throws it away; no TLS, no DNS, `in_flow_delay = 0`.
 Only that all messages were taken is a pass or a failure, and that we are not half as fast as Postfix: rates depend on the machine.
 """
 import os, re, signal, socket, statistics, subprocess, sys, tempfile, time
@@ -61,20 +62,20 @@ def main():
         os.mkdir(os.path.join(folder, "postfix"))
         postfix = Postfix(os.path.join(folder, "postfix"), DISCARD)
         try:
-            for store in ("discard", "maildir"):
-                path = os.path.join(folder, store)
+            for name, settings in (("discard", 'store = "discard"'), ("1 thread", 'store = "discard"\nthreads = 1'), ("maildir", "")):
+                path = os.path.join(folder, name.replace(" ", ""))
                 os.mkdir(path)
                 with open(os.path.join(path, "load.toml"), "w") as file:
-                    file.write(f'store = "{store}"\n')
-                servers[store] = e2e.Server(path, "--config", os.path.join(path, "load.toml"), "--log-level", "error")
+                    file.write(f"{settings}\n")
+                servers[name] = e2e.Server(path, "--config", os.path.join(path, "load.toml"), "--log-level", "error")
             for reuse in (False, True):
-                rates = {"smtp-sink": [], "postfix": [], **{store: [] for store in servers}}
+                rates = {"smtp-sink": [], "postfix": [], **{name: [] for name in servers}}
                 for _ in range(ROUNDS):
                     rates["smtp-sink"].append(load(port, reuse))
                     rates["postfix"].append(load(postfix.port, reuse))
                     settled(postfix)
-                    for store, server in servers.items():
-                        rates[store].append(load(server.port("mx"), reuse))
+                    for name, server in servers.items():
+                        rates[name].append(load(server.port("mx"), reuse))
                 kind = "session reused" if reuse else "new sessions"
                 ratio = lambda one, other: statistics.median(a / b for a, b in zip(rates[one], rates[other]))  # noqa: E731
                 for name, each in rates.items():

@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) junk_folder: String,
     pub(crate) sub_addressing: String,
     pub(crate) message_limit: u64,
+    pub(crate) threads: usize,
     pub(crate) connections: usize,
     pub(crate) connections_per_peer: usize,
     #[serde(with = "read::texts")]
@@ -173,6 +174,7 @@ impl Default for Config {
             junk_folder: "Junk".into(),
             sub_addressing: "+".into(),
             message_limit: limits.message,
+            threads: 0,
             connections: limits.connections,
             connections_per_peer: limits.per_peer,
             proxies: Vec::new(),
@@ -274,6 +276,7 @@ impl Config {
     pub(crate) fn needs_restart(&self, other: &Config) -> Vec<&'static str> {
         let differs = [
             ("data", self.data != other.data),
+            ("threads", self.threads != other.threads),
             (
                 "bind, port_base or listen",
                 (&self.bind, self.port_base, &self.listen) != (&other.bind, other.port_base, &other.listen),

@@ -41,8 +41,7 @@ fn run(flags: &Flags, config: &Config) -> Result<(), Failure> {
     }
     let _logs = logs::begin(config);
     let demo = demo::prepare(config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::at("runtime", error))?;
+    let runtime = runtime(config.threads)?;
     let introduction = introduction::text(config, &demo)?;
     runtime.block_on(async {
         let server = server(config, demo, store(config)?)?;
@@ -50,6 +49,19 @@ fn run(flags: &Flags, config: &Config) -> Result<(), Failure> {
         line(format_args!("{introduction}\nready"));
         handle.until_signal(|handle| reload(handle, flags, config)).await.map_err(|error| Failure::at("signals", error))
     })
+}
+
+/// More would only be in each other's way.
+const MOST_THREADS: usize = 1024;
+
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    match threads {
+        0 => {}
+        1..=MOST_THREADS => _ = builder.worker_threads(threads),
+        _ => return Err(Failure::at("threads", format!("{threads} are more than {MOST_THREADS}"))),
+    }
+    builder.enable_all().build().map_err(|error| Failure::at("runtime", error))
 }
 
 /// Reads all again; when something can not be used nothing changes.
