@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gatepost_dkim::PrivateKey;
+use gatepost_pop3::server::Config as Pop3Config;
 use gatepost_results::{strip_for_delivery, trace};
-use gatepost_sasl::{Answer, Authenticator, Policy, Question};
+use gatepost_sasl::{Answer, Authenticator, Question};
 use gatepost_smtp::Reply;
+use gatepost_smtp::server::Config as SmtpConfig;
 use gatepost_syntax::{Domain, ForwardPath, HeaderBlock, Mailbox, ReversePath};
 
 use crate::bundle::Bundle;
@@ -37,9 +39,11 @@ pub(crate) struct Shared {
     pub(crate) outbound: Option<Arc<Engine>>,
     /// Where bundles are kept, if they are.
     pub(crate) bundles: Option<PathBuf>,
-    pub(crate) sasl: Policy,
+    /// How sessions behave, shared by them.
+    pub(crate) mx: Arc<SmtpConfig>,
+    pub(crate) submission: Arc<SmtpConfig>,
+    pub(crate) pop3: Arc<Pop3Config>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
-    pub(crate) pop3: gatepost_pop3::server::Config,
     pub(crate) logins: crate::pop::Logins,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gatepost_smtp::server::{Config as SmtpConfig, Profile, Server as Smtp};
+use gatepost_smtp::server::Server as Smtp;
 use gatepost_wire::Endpoint;
 use gatepost_wire::proxy::{self, ProxyHeader, ProxyLimits};
 use tokio::io::AsyncReadExt;
@@ -59,12 +59,13 @@ impl Front {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                Some(_) = sessions.join_next() => continue, // a task that has ended still takes memory
                 _ = stopping.changed() => break,
             };
+            while sessions.try_join_next().is_some() {} // what is left of a session that has ended is small, but not nothing
             match accepted {
                 Ok((tcp, address)) => match self.gate.place() {
-                    Ok(place) => drop(sessions.spawn(self.clone().meet(tcp, address, place))),
+                    // boxed: a task is moved ten times until it has its place, and keeps it until it is joined
+                    Ok(place) => drop(sessions.spawn(Box::pin(self.clone().meet(tcp, address, place)))),
                     Err(refused) => self.turn_away(&tcp, address.ip(), refused),
                 },
                 Err(error) => {
@@ -117,19 +118,22 @@ impl Front {
     async fn session(self, tcp: TcpStream, visit: Visit) {
         let (service, peer, site) = (self.service, visit.peer, self.site.load_full());
         let shared = Arc::clone(&site.shared);
-        let Some(nonce) = random::nonce() else {
+        let Some(nonce) = (if service.has_log_ins() { random::nonce() } else { Some(String::new()) }) else {
             return tracing::error!("the system has no randomness");
         };
         let _open = self.metrics.open(service.name());
         tracing::debug!(service = service.name(), %peer, "session begins");
         let ended = match service {
-            Service::Mx => self.run(tcp, &site, smtp(&shared, Profile::Mx, &nonce), Mx::new(shared, peer)).await,
+            Service::Mx => {
+                let endpoint = Smtp::new(Arc::clone(&shared.mx), &nonce);
+                self.run(tcp, &site, endpoint, Mx::new(shared, peer)).await
+            }
             Service::Submission | Service::Submissions => {
-                let endpoint = smtp(&shared, Profile::Submission, &nonce);
+                let endpoint = Smtp::new(Arc::clone(&shared.submission), &nonce);
                 self.run(tcp, &site, endpoint, Submission::new(shared, peer)).await
             }
             Service::Pop3 | Service::Pop3s => {
-                let endpoint = gatepost_pop3::server::Server::new(shared.pop3.clone(), &nonce);
+                let endpoint = gatepost_pop3::server::Server::new(Arc::clone(&shared.pop3), &nonce);
                 self.run(tcp, &site, endpoint, Pop::new(shared, peer)).await
             }
         };
@@ -165,14 +169,6 @@ impl Front {
         handler.ended(&endpoint);
         ended
     }
-}
-
-fn smtp(shared: &Shared, profile: Profile, nonce: &str) -> Smtp {
-    let mut config = SmtpConfig::new(shared.hostname.clone(), profile);
-    config.limits.message = shared.limits.message;
-    config.extensions.dsn = profile == Profile::Submission && shared.outbound.is_some();
-    config.sasl = shared.sasl.clone();
-    Smtp::new(config, nonce)
 }
 
 /// Reads a PROXY header, and nothing behind it.

@@ -111,9 +111,10 @@ impl Mx {
         self.shared.metrics.add(Count::Spf, inbound.spf.verdict.word());
         self.shared.metrics.add(Count::Dkim, inbound.dkim.word());
         self.shared.metrics.add(Count::Dmarc, inbound.dmarc.verdict.word());
-        let from = escape(self.transaction.from().to_string());
-        let verdict = inbound.explain().line();
-        tracing::info!(peer = %self.peer, from, verdict, "judged");
+        if tracing::enabled!(tracing::Level::INFO) {
+            let from = escape(self.transaction.from().to_string());
+            tracing::info!(peer = %self.peer, from, verdict = inbound.explain().line(), "judged");
+        }
         if inbound.headers.named("Received").count() >= self.shared.limits.received {
             return Err(Reply::permanent(554, "5.4.6", "too many hops: the message is going in circles"));
         }

@@ -50,6 +50,11 @@ impl Service {
         (self == Service::Pop3s).then_some("pop3")
     }
 
+    /// Other servers do not log in.
+    pub(crate) fn has_log_ins(self) -> bool {
+        self != Service::Mx
+    }
+
     pub(crate) fn is_implicit_tls(self) -> bool {
         matches!(self, Service::Submissions | Service::Pop3s)
     }

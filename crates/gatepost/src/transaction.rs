@@ -75,7 +75,7 @@ impl Transaction {
     /// The Received field (RFC 5321 §4.4). It names the recipient where there is but one: no other may learn of him.
     pub(crate) fn received(&self, session: &Smtp, hostname: &Domain, peer: IpAddr, now: SystemTime) -> String {
         let only = match self.addressed.as_slice() {
-            [only] => Some(only.to_string()),
+            [only] => Some(only),
             _ => None,
         };
         trace::Received {
@@ -85,7 +85,7 @@ impl Transaction {
             with: session.protocol(),
             id: &format!("{:x}", now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos())),
             tls: session.tls().map(|tls| (tls.version.word(), tls.cipher.as_str())),
-            recipient: only.as_deref(),
+            recipient: only,
             time: now,
         }
         .to_field()

@@ -12,6 +12,8 @@ mod event;
 mod sending;
 mod transaction;
 
+use std::sync::Arc;
+
 use gatepost_sasl::{Answer, Rejection, Secret, ServerExchange};
 use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
@@ -41,7 +43,7 @@ struct Listed {
 
 /// A POP3 server that does no I/O.
 pub struct Server {
-    config: Config,
+    config: Arc<Config>,
     nonce: String,
     state: State,
     input: Input,
@@ -68,11 +70,11 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Before the first octet. `nonce` is fresh randomness of printable ASCII without commas. For implicit TLS call
+    /// Before the first octet; a server of many sessions shares the configuration among them. `nonce` is fresh randomness of printable ASCII without commas. For implicit TLS call
     /// [`Endpoint::secured`] at once.
-    pub fn new(config: Config, nonce: &str) -> Self {
+    pub fn new(config: impl Into<Arc<Config>>, nonce: &str) -> Self {
         Server {
-            config,
+            config: config.into(),
             nonce: nonce.to_owned(),
             state: State::Start,
             input: Input::new(),

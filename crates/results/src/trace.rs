@@ -29,7 +29,7 @@ pub struct Received<'a> {
     /// TLS version, and the cipher suite as IANA names it, if there is TLS (RFC 8314 §4.3).
     pub tls: Option<(&'a str, &'a str)>,
     /// The recipient, only where there is one (RFC 5321 §7.6).
-    pub recipient: Option<&'a str>,
+    pub recipient: Option<&'a Mailbox>,
     /// When it came.
     pub time: SystemTime,
 }
@@ -40,14 +40,14 @@ impl Received<'_> {
         let helo_ok =
             !self.helo.is_empty() && self.helo.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
         let helo = if helo_ok { self.helo } else { "unknown" };
-        let literal = match self.client {
-            IpAddr::V4(v4) => format!("[{v4}]"),
-            IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
-        };
-        let mut out = format!("Received: from {helo} ({literal})\r\n\tby {} with {}", atom(self.by), atom(self.with));
+        let version = if self.client.is_ipv6() { "IPv6:" } else { "" };
+        let mut out = String::with_capacity(FIELD_OCTETS);
         // writing to a String can not fail
-        let _ = write!(out, "\r\n\tid {}", atom(self.id));
-        if let Some(recipient) = self.recipient.and_then(|recipient| Mailbox::parse(recipient).ok()) {
+        let _ = write!(out, "Received: from {helo} ([{version}{}])\r\n\tby ", self.client);
+        for part in [&*atom(self.by), " with ", &*atom(self.with), "\r\n\tid ", &*atom(self.id)] {
+            out.push_str(part);
+        }
+        if let Some(recipient) = self.recipient {
             let _ = write!(out, "\r\n\tfor <{recipient}>");
         }
         // RFC 5321 §4.4: additional clauses are the last; RFC 8314 §4.3: this one names the cipher suite

@@ -6,7 +6,7 @@ use gatepost_results::{
     AuthResults, Excerpt, Explain, Key, Lang, Outline, Phrase, ResInfo, Trust, authres, for_reader, strip,
     strip_for_delivery, trace,
 };
-use gatepost_syntax::{Domain, HeaderBlock, HeaderLimits};
+use gatepost_syntax::{Domain, HeaderBlock, HeaderLimits, Mailbox};
 use proptest::prelude::*;
 
 #[test]
@@ -83,6 +83,7 @@ fn known_names_are_written_as_any_name_is() {
 /// RFC 5321 §4.4: `Opt-info = [Via] [With] [ID] [For] [Additional-Registered-Clauses]`; RFC 8314 §4.3: `"tls" FWS tls-cipher`.
 #[test]
 fn received_has_its_clauses_in_order() {
+    let recipient = Mailbox::parse("ann@example.org").unwrap();
     let received = trace::Received {
         helo: "client.example",
         client: "2001:db8::1".parse().unwrap(),
@@ -90,7 +91,7 @@ fn received_has_its_clauses_in_order() {
         with: "ESMTPSA",
         id: "4711",
         tls: Some(("TLS1.3", "TLS_AES_256_GCM_SHA384")),
-        recipient: Some("ann@example.org"),
+        recipient: Some(&recipient),
         time: std::time::UNIX_EPOCH,
     };
     let wanted = "Received: from client.example ([IPv6:2001:db8::1])\r\n\tby mx.example.org with ESMTPSA\r\n\tid 4711\r\n\t\
@@ -374,6 +375,7 @@ proptest! {
 
     #[test]
     fn nothing_gets_out_of_trace_fields(helo in hostile(), text in hostile(), other in hostile(), v6 in any::<bool>()) {
+        let recipient = Mailbox::parse(&format!("{text}@a.test")).or_else(|_| Mailbox::new(&text, "a.test".parse().unwrap())).ok();
         let received = trace::Received {
             helo: &helo,
             client: if v6 { "2001:db8::1".parse().unwrap() } else { "192.0.2.1".parse().unwrap() },
@@ -381,7 +383,7 @@ proptest! {
             with: &other,
             id: &text,
             tls: Some((&other, &text)),
-            recipient: Some(&text),
+            recipient: recipient.as_ref(),
             time: std::time::UNIX_EPOCH,
         };
         one_field(&received.to_field())?;

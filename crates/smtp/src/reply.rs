@@ -1,7 +1,6 @@
 //! Replies (RFC 5321 §4.2) with enhanced codes (RFC 2034, RFC 3463): the one table of what a server says.
 
 use std::borrow::Cow;
-use std::io::Write;
 
 use crate::command::CommandError;
 
@@ -42,7 +41,8 @@ impl Reply {
             (Some(Ok(subject)), Some(Ok(detail))) => Some((subject, detail)),
             _ => None,
         };
-        let text: String = gatepost_syntax::escape(text).chars().take(400).collect();
+        let mut text = gatepost_syntax::escape(text);
+        text.truncate(400); // what is escaped is ASCII
         Reply { code, detail, text: text.into() }
     }
 
@@ -62,14 +62,25 @@ impl Reply {
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        // writing to a Vec can not fail
-        let _ = match self.detail {
-            Some((subject, detail)) => {
-                write!(out, "{} {}.{subject}.{detail} {}\r\n", self.code, self.code / 100, self.text)
+        decimal(self.code, out);
+        out.push(b' ');
+        if let Some((subject, detail)) = self.detail {
+            for (number, end) in [(self.code / 100, b'.'), (subject, b'.'), (detail, b' ')] {
+                decimal(number, out);
+                out.push(end);
             }
-            None => write!(out, "{} {}\r\n", self.code, self.text),
-        };
+        }
+        out.extend_from_slice(self.text.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Each command has a reply: `write!` takes ten times as long.
+fn decimal(number: u16, out: &mut Vec<u8>) {
+    if number > 9 {
+        decimal(number / 10, out);
+    }
+    out.extend(b"0123456789".get(usize::from(number % 10)));
 }
 
 /// What is said of a line that is no command.

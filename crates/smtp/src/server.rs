@@ -17,6 +17,8 @@ mod session;
 mod state;
 mod transaction;
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use gatepost_sasl::{Answer, Identity, Question};
 use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
@@ -47,7 +49,7 @@ pub enum Event {
 
 /// An SMTP server that does no I/O.
 pub struct Server {
-    config: Config,
+    config: Arc<Config>,
     nonce: String,
     state: State,
     input: Input,
@@ -71,11 +73,11 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Before the first octet. `nonce` is fresh randomness of printable ASCII without commas. For implicit TLS call
+    /// Before the first octet; a server of many sessions shares the configuration among them. `nonce` is fresh randomness of printable ASCII without commas. For implicit TLS call
     /// [`Endpoint::secured`] at once.
-    pub fn new(config: Config, nonce: &str) -> Self {
+    pub fn new(config: impl Into<Arc<Config>>, nonce: &str) -> Self {
         Server {
-            config,
+            config: config.into(),
             nonce: nonce.to_owned(),
             state: State::Start,
             input: Input::new(),
@@ -214,6 +216,7 @@ impl Server {
     }
 
     fn say(&mut self, reply: &Reply) {
+        self.output.reserve(REPLY);
         reply.write(&mut self.output);
     }
 
@@ -292,6 +295,9 @@ impl Server {
         true
     }
 }
+
+/// Room for a reply: those of the table fit.
+const REPLY: usize = 96;
 
 /// Replies are gathered up to this many octets before they are sent.
 const GATHERED: usize = 8 << 10;

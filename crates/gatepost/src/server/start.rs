@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use gatepost_pop3::server::Config as Pop3Config;
+use gatepost_smtp::server::{Config as SmtpConfig, Profile};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -110,13 +111,22 @@ impl Server {
             hostname: self.hostname.clone(),
             gate,
             metrics,
+            mx: Arc::new(self.smtp_config(Profile::Mx, false)),
+            submission: Arc::new(self.smtp_config(Profile::Submission, outbound.is_some())),
             outbound,
-            sasl: self.sasl.clone(),
             authenticator: self.authenticator.clone(),
-            pop3: Pop3Config { stls: true, ..self.pop3.clone() },
+            pop3: Arc::new(Pop3Config { stls: true, ..self.pop3.clone() }),
             logins: Logins::default(),
         };
         Ok(Site { shared: Arc::new(shared), tls, proxies: std::mem::take(&mut self.proxies) })
+    }
+
+    fn smtp_config(&self, profile: Profile, dsn: bool) -> SmtpConfig {
+        let mut config = SmtpConfig::new(self.hostname.clone(), profile);
+        config.limits.message = self.limits.message;
+        config.extensions.dsn = dsn;
+        config.sasl = self.sasl.clone();
+        config
     }
 
     /// Runs until SIGTERM or SIGINT; SIGHUP reads the certificate again.
