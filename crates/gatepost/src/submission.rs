@@ -1,15 +1,16 @@
 //! Sessions of users: what they submit is signed and delivered.
 
+mod header;
+
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use gatepost_dkim::sign::{Signer, Spec};
-use gatepost_results::trace;
 use gatepost_smtp::server::{Event, Server as Smtp};
 use gatepost_smtp::{MailFrom, RcptTo, Reply};
-use gatepost_syntax::{Fed, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter, author};
+use gatepost_syntax::{Fed, HeaderBlock, HeaderLimits, Mailbox, ReversePath, Splitter};
 
 use crate::delivery::{Judged, Shared, SigningIdentity, not_stored};
 use crate::drive::Handler;
@@ -134,23 +135,21 @@ impl Submission {
         arriving.body.write(body).map_err(|error| not_stored(&error))
     }
 
-    /// Checks the author (RFC 6409 §6.1), adds what is missing (§8) and begins to sign.
+    /// Checks the author, adds what is missing and begins to sign.
     fn end_of_headers(&self, arriving: &mut Arriving) -> Result<(), Reply> {
         let Some(splitter) = arriving.splitter.take() else {
             return Ok(());
         };
         let headers = splitter.finish().map_err(malformed)?;
-        let authors = author::authors(&headers).map_err(malformed)?;
-        if !authors.mailboxes().iter().all(|mailbox| self.is_own(mailbox)) {
-            return Err(Reply::permanent(550, "5.7.1", "the author address (From) is not yours"));
-        }
-        let headers = completed(&headers, &self.shared.hostname)?;
+        let authors = header::authors(&headers, |mailbox| self.is_own(mailbox))?;
+        let now = SystemTime::now();
+        let headers = header::completed(&headers, &self.shared.hostname, now)?;
         // RFC 9989 §4.4: only a signature of the author's domain is aligned
         let author = authors.domains().first();
         let signers = author.map(|author| self.shared.signers(author)).unwrap_or_default();
         if let Some(first) = signers.first() {
             let mut spec = Spec::new(first.domain.clone(), first.selector.clone());
-            spec.time = Some(SystemTime::now());
+            spec.time = Some(now);
             arriving.signer = Some(Signer::new(spec, headers.clone()).map_err(malformed)?);
         }
         arriving.signers = signers.into_iter().cloned().collect();
@@ -263,23 +262,6 @@ async fn queue(
     }
 }
 
-/// Adds Date and Message-ID where they are missing (RFC 6409 §8.2, §8.3).
-fn completed(headers: &HeaderBlock, hostname: &gatepost_syntax::Domain) -> Result<HeaderBlock, Reply> {
-    let now = SystemTime::now();
-    let mut octets = headers.raw().to_vec();
-    if !octets.ends_with(b"\r\n") {
-        octets.extend_from_slice(b"\r\n");
-    }
-    if headers.named("Date").next().is_none() {
-        octets.extend_from_slice(format!("Date: {}\r\n", trace::date_time(now)).as_bytes());
-    }
-    if headers.named("Message-ID").next().is_none() {
-        let nanos = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        octets.extend_from_slice(format!("Message-ID: <{nanos:x}.{}@{hostname}>\r\n", std::process::id()).as_bytes());
-    }
-    HeaderBlock::parse(&octets, &HeaderLimits::default()).map(|(headers, _)| headers).map_err(malformed)
-}
-
 fn malformed(error: impl std::fmt::Display) -> Reply {
     Reply::permanent(550, "5.6.0", &error.to_string())
 }
@@ -300,6 +282,7 @@ impl Handler<Smtp> for Submission {
         }
         Ok(())
     }
+
     fn ended(&mut self, endpoint: &Smtp) {
         self.login.count(endpoint.auth_failures());
     }
