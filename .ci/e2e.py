@@ -203,16 +203,18 @@ def python_smtplib(server, folder, alice, bob):
     mailbox(server, alice, "python smtplib")
 
 
-@check("smtplib: another user's address as sender is refused")
+@check("smtplib: another user's address as sender is refused, Bcc is removed")
 def python_other_sender(server, folder, alice, bob):
     with smtplib.SMTP_SSL("localhost", server.port("submissions"), timeout=20, context=server.context) as smtp:
         smtp.login(alice, server.users[alice])
-        for envelope, author in ((bob, bob), (alice, bob)):
+        for envelope, author, sender in ((bob, bob, ""), (alice, bob, ""), (alice, alice, f"Sender: Bob <{bob}>\r\n")):
             try:
-                smtp.sendmail(envelope, [alice], message(author, alice, "borrowed"))
-                raise AssertionError(f"{envelope} / {author} was accepted for {alice}")
+                smtp.sendmail(envelope, [alice], message(author, alice, "borrowed", sender))
+                raise AssertionError(f"{envelope} / {author} {sender} was accepted for {alice}")
             except smtplib.SMTPResponseException as refused:
                 assert 500 <= refused.smtp_code < 600, refused
+        smtp.sendmail(alice, [bob], message(alice, "others@example.test", "in secret", f"Bcc: {bob}\r\n"))
+    assert bob not in mailbox(server, bob, "in secret").split("\r\n\r\n")[0].split("\tfor <")[1].split(">", 1)[1], "Bcc"
 
 
 @check("wrong password and unknown user: same reply")
