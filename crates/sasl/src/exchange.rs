@@ -12,12 +12,24 @@ use crate::secret::Secret;
 /// The server's side. Challenges in its [`Turn`]s are base64 already: write them behind `334 ` or `+ `. What is decoded is
 /// wiped when it was used.
 ///
-/// Read lines of up to 12,288 octets while it lasts (RFC 4954 §4).
-pub struct ServerExchange(Box<dyn Mechanism>);
+/// Read lines of up to 12,288 octets while it lasts (RFC 4954 §4). Behind its end, and where a line comes while an answer is
+/// owed, or the other way round, nothing but a refusal is said.
+pub struct ServerExchange {
+    mechanism: Box<dyn Mechanism>,
+    due: Due,
+}
+
+/// What has to come next.
+#[derive(Clone, Copy, PartialEq)]
+enum Due {
+    Line,
+    Answer,
+    Nothing,
+}
 
 impl std::fmt::Debug for ServerExchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ServerExchange({})", self.0.name())
+        write!(f, "ServerExchange({})", self.name())
     }
 }
 
@@ -30,27 +42,32 @@ impl ServerExchange {
         tls: Option<&TlsInfo>,
         nonce: &str,
     ) -> Option<(Self, Turn)> {
-        let mut exchange = ServerExchange(mechanism(name, policy, tls, nonce)?);
+        let mut exchange = ServerExchange { mechanism: mechanism(name, policy, tls, nonce)?, due: Due::Line };
         let turn = match initial {
             None => exchange.step(Input::Start),
             Some(b"=") => exchange.step(Input::Response(b"")), // an empty one (RFC 4954 §4)
-            Some(b"") => Turn::Done(Err(Rejection::NotBase64)),
+            Some(b"") => exchange.refuse(Rejection::NotBase64),
             Some(text) => exchange.response(text),
         };
         Some((exchange, turn))
     }
 
+    /// The mechanism's registered name.
+    pub fn name(&self) -> &'static str {
+        self.mechanism.name()
+    }
+
     /// Goes on with a line of the client, which is wiped.
     pub fn line(&mut self, line: Line) -> Turn {
         match line {
-            Line::Whole(line) if line.as_ref() == b"*" => Turn::Done(Err(Rejection::Cancelled)),
+            Line::Whole(line) if line.as_ref() == b"*" => self.refuse(Rejection::Cancelled),
             Line::Whole(mut line) => {
                 let turn = self.response(&line);
                 Secret::wipe(&mut line);
                 turn
             }
-            Line::TooLong(_) => Turn::Done(Err(Rejection::TooLong)),
-            Line::Malformed | Line::Partial => Turn::Done(Err(Rejection::NotBase64)),
+            Line::TooLong(_) => self.refuse(Rejection::TooLong),
+            Line::Malformed | Line::Partial => self.refuse(Rejection::NotBase64),
         }
     }
 
@@ -60,14 +77,29 @@ impl ServerExchange {
     }
 
     fn response(&mut self, text: &[u8]) -> Turn {
-        match base64::decode(text).map(Secret::new) {
+        match Secret::from_base64(text) {
             Ok(response) => self.step(Input::Response(response.expose())),
-            Err(_) => Turn::Done(Err(Rejection::NotBase64)),
+            Err(_) => self.refuse(Rejection::NotBase64),
         }
     }
 
+    fn refuse(&mut self, rejection: Rejection) -> Turn {
+        self.due = Due::Nothing;
+        Turn::Done(Err(rejection))
+    }
+
     fn step(&mut self, input: Input<'_>) -> Turn {
-        match self.0.step(input) {
+        let due = if matches!(input, Input::Answer(_)) { Due::Answer } else { Due::Line };
+        if self.due != due {
+            return self.refuse(Rejection::Malformed);
+        }
+        let turn = self.mechanism.step(input);
+        self.due = match turn {
+            Turn::Challenge(_) => Due::Line,
+            Turn::Ask(_) => Due::Answer,
+            Turn::Done(_) => Due::Nothing,
+        };
+        match turn {
             Turn::Challenge(challenge) => Turn::Challenge(base64::encode(challenge).into_bytes()),
             turn => turn,
         }
@@ -118,6 +150,12 @@ impl ClientExchange {
                 Secret::from("*")
             }
         }
+    }
+
+    /// Whether the exchange was given up with `*`: all that may come now is the server's last word (RFC 4954 §4). A server that
+    /// sends more challenges would go on for ever.
+    pub fn is_given_up(&self) -> bool {
+        self.error.is_some()
     }
 
     fn respond(&mut self, text: &[u8]) -> Result<Secret, ClientError> {

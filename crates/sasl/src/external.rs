@@ -9,14 +9,16 @@ use crate::secret::Secret;
 
 /// The server's side.
 #[derive(Debug)]
-pub(crate) struct External {
-    /// In DER, until it is asked for.
-    certificate: Option<Vec<u8>>,
+pub(crate) enum External {
+    /// With the certificate in DER.
+    Begun(Vec<u8>),
+    Asked,
+    Over,
 }
 
 impl External {
     pub(crate) fn new(certificate: &[u8]) -> Self {
-        External { certificate: Some(certificate.to_vec()) }
+        External::Begun(certificate.to_vec())
     }
 }
 
@@ -26,16 +28,22 @@ impl Mechanism for External {
     }
 
     fn step(&mut self, input: Input<'_>) -> Turn {
-        match input {
-            Input::Start if self.certificate.is_some() => Turn::Challenge(Vec::new()),
-            Input::Response(message) => {
+        match (std::mem::replace(self, External::Over), input) {
+            (begun @ External::Begun(_), Input::Start) => {
+                *self = begun;
+                Turn::Challenge(Vec::new())
+            }
+            (External::Begun(certificate), Input::Response(message)) => {
                 let authzid = if message.is_empty() { Some(None) } else { prepare_octets(message).map(Some) };
-                match (authzid, self.certificate.take()) {
-                    (Some(authzid), Some(certificate)) => Turn::Ask(Question::Certificate { authzid, certificate }),
-                    _ => Turn::Done(Err(Rejection::Malformed)),
+                match authzid {
+                    Some(authzid) => {
+                        *self = External::Asked;
+                        Turn::Ask(Question::Certificate { authzid, certificate })
+                    }
+                    None => Turn::Done(Err(Rejection::Malformed)),
                 }
             }
-            Input::Answer(answer) if self.certificate.is_none() => verdict(answer),
+            (External::Asked, Input::Answer(answer)) => verdict(answer),
             _ => Turn::Done(Err(Rejection::Malformed)),
         }
     }

@@ -14,6 +14,7 @@ pub(crate) enum Login {
     User,
     Password(String),
     Asked,
+    Over,
 }
 
 impl Mechanism for Login {
@@ -22,7 +23,7 @@ impl Mechanism for Login {
     }
 
     fn step(&mut self, input: Input<'_>) -> Turn {
-        match (std::mem::replace(self, Login::Asked), input) {
+        match (std::mem::replace(self, Login::Over), input) {
             (Login::User, Input::Start) => {
                 *self = Login::User;
                 Turn::Challenge(b"Username:".to_vec())
@@ -36,6 +37,7 @@ impl Mechanism for Login {
             },
             (Login::Password(user), Input::Response(message)) => match prepare_octets(message) {
                 Some(password) => {
+                    *self = Login::Asked;
                     Turn::Ask(Question::Password { user, authzid: None, password: Secret::new(password) })
                 }
                 None => Turn::Done(Err(Rejection::Malformed)),
@@ -54,7 +56,7 @@ pub struct LoginClient {
 }
 
 impl LoginClient {
-    /// With credentials.
+    /// With credentials, which are sent as they are (as in [`crate::PlainClient`]).
     pub fn new(user: &str, password: Secret) -> Self {
         LoginClient { user: Some(user.to_owned()), password: Some(password) }
     }

@@ -6,10 +6,13 @@ use crate::registry::Name;
 use crate::seam::{Answer, Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
 
-/// The server's side; whether the one message has come.
+/// The server's side.
 #[derive(Debug, Default)]
-pub(crate) struct Plain {
-    asked: bool,
+pub(crate) enum Plain {
+    #[default]
+    Begun,
+    Asked,
+    Over,
 }
 
 impl Mechanism for Plain {
@@ -18,13 +21,19 @@ impl Mechanism for Plain {
     }
 
     fn step(&mut self, input: Input<'_>) -> Turn {
-        match (input, self.asked) {
-            (Input::Start, false) => Turn::Challenge(Vec::new()),
-            (Input::Response(message), false) => {
-                self.asked = true;
-                parse(message).map_or(Turn::Done(Err(Rejection::Malformed)), Turn::Ask)
+        match (std::mem::replace(self, Plain::Over), input) {
+            (Plain::Begun, Input::Start) => {
+                *self = Plain::Begun;
+                Turn::Challenge(Vec::new())
             }
-            (Input::Answer(answer), true) => verdict(answer),
+            (Plain::Begun, Input::Response(message)) => match parse(message) {
+                Some(question) => {
+                    *self = Plain::Asked;
+                    Turn::Ask(question)
+                }
+                None => Turn::Done(Err(Rejection::Malformed)),
+            },
+            (Plain::Asked, Input::Answer(answer)) => verdict(answer),
             _ => Turn::Done(Err(Rejection::Malformed)),
         }
     }
@@ -60,7 +69,8 @@ pub struct PlainClient {
 }
 
 impl PlainClient {
-    /// With credentials; NULs in them make the exchange fail at the server.
+    /// With credentials, which are sent as they are: how they are prepared is the server's to say (RFC 4616 §2), and one that
+    /// does not would not know them otherwise. NULs in them make the exchange fail at the server.
     pub fn new(user: &str, password: Secret) -> Self {
         PlainClient { authzid: None, user: user.to_owned(), password }
     }

@@ -45,7 +45,8 @@ pub enum Question {
     Token {
         /// Whom the user wants to act as, if he says so; grant it only if the token is his, or that is allowed.
         user: Option<String>,
-        /// The token as it came.
+        /// The token as it came. It is empty where a client has none and asks which scope it needs (RFC 7628 §4.3): it is told
+        /// by [`Answer::RefuseToken`], and a grant is not believed.
         token: Secret,
         /// Which host the client says it meant. If it is told, it has to be this one (RFC 7628 §3.2).
         host: Option<String>,
@@ -106,8 +107,7 @@ pub trait Mechanism: Send + Sync {
     fn step(&mut self, input: Input<'_>) -> Turn;
 }
 
-/// What came.
-#[derive(Debug)]
+/// What came. A response may be the password: how long it is is all that is shown.
 pub enum Input<'a> {
     /// The exchange begins without an initial response.
     Start,
@@ -115,6 +115,16 @@ pub enum Input<'a> {
     Response(&'a [u8]),
     /// An answer to [`Turn::Ask`].
     Answer(Answer),
+}
+
+impl std::fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Input::Start => f.write_str("Start"),
+            Input::Response(octets) => write!(f, "Response({} octets)", octets.len()),
+            Input::Answer(answer) => f.debug_tuple("Answer").field(answer).finish(),
+        }
+    }
 }
 
 /// What to do next.

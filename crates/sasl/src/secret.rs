@@ -1,5 +1,6 @@
 //! Octets that nobody may see.
 
+use gatepost_syntax::base64::{self, Base64Error};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -15,7 +16,15 @@ impl Secret {
         Secret(octets.into())
     }
 
-    /// A password as it is to be compared and derived from: prepared by [`prepare`], if it is UTF-8.
+    /// Out of base64. Where that fails, what was decoded before is wiped.
+    pub(crate) fn from_base64(text: &[u8]) -> Result<Self, Base64Error> {
+        let mut octets = Secret(vec![0; text.len() / 4 * 3 + 3]);
+        let length = base64::decode_into(text, &mut octets.0)?;
+        octets.0.truncate(length);
+        Ok(octets)
+    }
+
+    /// A password as it is to be derived from: prepared by [`prepare`], if it is UTF-8.
     pub fn prepared(&self) -> Result<Secret, PrepareError> {
         match std::str::from_utf8(&self.0) {
             Ok(text) => Ok(Secret::new(prepare(text)?.into_owned())),

@@ -75,3 +75,25 @@ fn a_client_gives_up() {
         assert_eq!(client.end(true), Err(error)); // whatever the server says
     }
 }
+
+/// A line while an answer is owed, an answer while none is, and anything behind the end.
+#[test]
+fn what_is_not_due_is_refused() {
+    let grant = || Answer::Grant(Identity { user: "ann".into() });
+    let refused = Turn::Done(Err(Rejection::Malformed));
+    let good = "AGFubgBwZW5jaWw=";
+    let (mut exchange, turn) = begin("PLAIN", None);
+    assert_eq!((exchange.name(), turn), ("PLAIN", Turn::Challenge(Vec::new())));
+    assert_eq!(exchange.answer(grant()), refused);
+    assert_eq!(exchange.line(line(good)), refused);
+    let (mut exchange, turn) = begin("PLAIN", Some(good));
+    assert!(matches!(turn, Turn::Ask(_)));
+    assert_eq!(exchange.line(line(good)), refused);
+    assert_eq!(exchange.answer(grant()), refused);
+    for end in [line("*"), line("!"), line("AAAA"), Line::TooLong(*b"xxxx")] {
+        let (mut exchange, _) = begin("PLAIN", None);
+        exchange.line(end);
+        assert_eq!(exchange.line(line(good)), refused);
+        assert_eq!(exchange.answer(grant()), refused);
+    }
+}

@@ -20,6 +20,12 @@ pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
     STANDARD.decode(text).map_err(|_| Base64Error)
 }
 
+/// Decodes as [`decode`] does into the front of `out`: how many octets they are. What was decoded before an error is there to be
+/// wiped. What does not fit is an error; three octets for every four, begun ones included, are enough.
+pub fn decode_into(text: impl AsRef<[u8]>, out: &mut [u8]) -> Result<usize, Base64Error> {
+    STANDARD.decode_slice(text, out).map_err(|_| Base64Error)
+}
+
 /// Decodes a tag value of a DNS record: white space is left out, line ends on their own, too, since nothing is a line there;
 /// padding may be absent, all else is strict (RFC 6376 §3.6.1).
 pub fn decode_fws(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
