@@ -97,7 +97,13 @@ pub enum ChoiceError {
     /// It offers only mechanisms that would show the password or token to others: there is no TLS whose server was verified.
     #[error("{0} would show the credentials: it needs TLS with a verified server")]
     NotProtected(Name),
-    /// A user name or password has characters that none may have.
+    /// A user name or password has characters that none may have, or is empty.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+    /// A token has characters that none may have (RFC 6750 §2.1), or is empty.
+    #[error("no bearer token: it is empty, or has characters that none may have")]
+    Token,
+    /// SCRAM was given nothing random, or what is not printable ASCII without commas.
+    #[error("the nonce is empty, or no printable ASCII without commas")]
+    Nonce,
 }

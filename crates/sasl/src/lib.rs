@@ -18,6 +18,8 @@ mod secret;
 mod users;
 mod verifier;
 
+pub use gatepost_wire::{Line, TlsInfo, TlsVersion};
+
 pub use client::{ChoiceError, ClientError, ClientMechanism, Credentials};
 pub use crypto::ScramHash;
 pub use exchange::{ClientExchange, ServerExchange};
@@ -26,7 +28,7 @@ pub use login::LoginClient;
 pub use oauth::{OauthClient, TokenRefusal};
 pub use plain::PlainClient;
 pub use policy::{Limits, Policy};
-pub use prepare::{PrepareError, prepare};
+pub use prepare::{PrepareError, prepare, prepare_query};
 pub use registry::{Name, NameError, choose, mechanism, offered};
 pub use scram::{ScramClient, ScramKeys, ScramKeysError};
 pub use seam::{Answer, Authenticator, BoxFuture, Identity, Input, Mechanism, Question, Rejection, Turn};

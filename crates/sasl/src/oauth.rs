@@ -66,7 +66,8 @@ pub(crate) struct Oauth {
 #[derive(Debug)]
 enum State {
     Begun,
-    Asked,
+    /// Whether there was a token.
+    Asked(bool),
     /// The refusal was sent; whatever the client answers, it is over (RFC 7628 §3.2.3).
     Refused,
     Over,
@@ -96,16 +97,17 @@ impl Mechanism for Oauth {
             }
             (State::Begun, Input::Response(message)) => match question(self.dialect, message) {
                 Some(question) => {
-                    self.state = State::Asked;
+                    let token = matches!(&question, Question::Token { token, .. } if !token.expose().is_empty());
+                    self.state = State::Asked(token);
                     Turn::Ask(question)
                 }
                 None => Turn::Done(Err(Rejection::Malformed)),
             },
-            (State::Asked, Input::Answer(answer)) => match answer {
-                Answer::Grant(identity) => Turn::Done(Ok(identity)),
+            (State::Asked(token), Input::Answer(answer)) => match answer {
+                Answer::Grant(identity) if token => Turn::Done(Ok(identity)),
                 Answer::Unavailable => Turn::Done(Err(Rejection::Unavailable)),
                 Answer::RefuseToken(refusal) => self.refuse(&refusal),
-                Answer::Deny | Answer::Keys(..) => self.refuse(&TokenRefusal::default()),
+                Answer::Grant(_) | Answer::Deny | Answer::Keys(..) => self.refuse(&TokenRefusal::default()),
             },
             (State::Refused, Input::Response(_)) => Turn::Done(Err(Rejection::Denied)),
             _ => Turn::Done(Err(Rejection::Malformed)),
@@ -126,7 +128,7 @@ fn question(dialect: Dialect, message: &[u8]) -> Option<Question> {
     let (mut token, mut host, mut port) = (None, None, None);
     let pairs = pairs.strip_suffix("\x01\x01")?;
     for pair in pairs.split('\x01') {
-        let (key, value) = pair.split_once('=').filter(|(key, value)| is_key(key) && is_value(value))?;
+        let (key, value) = pair.split_once('=').filter(|(key, value)| is_key(key) && is_value(key, value))?;
         let repeated = match key {
             "auth" => token.replace(bearer(value)?).is_some(),
             "user" if dialect == Dialect::Xoauth2 => user.replace(prepare_octets(value.as_bytes())?).is_some(),
@@ -149,22 +151,28 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.bytes().all(|octet| octet.is_ascii_alphabetic())
 }
 
-/// `value = *(VCHAR / SP / HTAB)`: line ends, which the grammar has, are of no use in these keys. Names may be UTF-8.
-fn is_value(value: &str) -> bool {
-    !value.chars().any(|c| c.is_control() && c != '\t')
+/// `value = *(VCHAR / SP / HTAB / CR / LF)`; line ends are of no use in the keys that are known here. Names may be UTF-8.
+fn is_value(key: &str, value: &str) -> bool {
+    let known = matches!(key, "auth" | "user" | "host" | "port");
+    !value.chars().any(|c| c.is_control() && c != '\t' && (known || !matches!(c, '\r' | '\n')))
 }
 
-/// `"Bearer" 1*SP b64token` (RFC 6750 §2.1), the scheme in any case.
+/// `"Bearer" 1*SP b64token` (RFC 6750 §2.1), the scheme in any case. Nothing at all is how a client asks which scope it needs
+/// and who gives out tokens (RFC 7628 §4.3).
 fn bearer(value: &str) -> Option<Secret> {
+    if value.is_empty() {
+        return Some(Secret::new([]));
+    }
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim_start_matches(' ');
-    (scheme.eq_ignore_ascii_case("Bearer") && is_token(token)).then(|| Secret::new(token))
+    (scheme.eq_ignore_ascii_case("Bearer") && is_token(token.as_bytes())).then(|| Secret::new(token))
 }
 
 /// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_token(token: &str) -> bool {
-    let body = token.trim_end_matches('=');
-    !body.is_empty() && body.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet))
+pub(crate) fn is_token(token: &[u8]) -> bool {
+    let end = token.iter().rposition(|octet| *octet != b'=').map_or(0, |last| last + 1);
+    let mut body = token.iter().take(end);
+    end > 0 && body.all(|octet| octet.is_ascii_alphanumeric() || b"-._~+/".contains(octet))
 }
 
 /// A positive number without leading zeros.

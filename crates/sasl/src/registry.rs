@@ -1,6 +1,7 @@
 //! The registry: what each mechanism is called, when it can be, and what speaks it on either side. A new one is a file of its own and
 //! its arms here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,11 +12,11 @@ use crate::client::{ChoiceError, ClientMechanism, Credentials};
 use crate::crypto::ScramHash;
 use crate::external::{External, ExternalClient};
 use crate::login::{Login, LoginClient};
-use crate::oauth::{Dialect, Oauth, OauthClient};
+use crate::oauth::{Dialect, Oauth, OauthClient, is_token};
 use crate::plain::{Plain, PlainClient};
 use crate::policy::{Limits, Policy};
-use crate::prepare::prepare;
-use crate::scram::{Plus, ScramClient, ScramServer, bindings};
+use crate::prepare::{PrepareError, prepare_query};
+use crate::scram::{Plus, ScramClient, ScramServer, bindings, is_nonce};
 use crate::seam::Mechanism;
 use crate::secret::Secret;
 
@@ -121,8 +122,9 @@ pub fn offered(policy: &Policy, tls: Option<&TlsInfo>) -> Vec<Name> {
     Name::ALL.into_iter().filter(|name| policy.mechanisms.contains(name) && possible(name)).collect()
 }
 
-/// Begins an exchange; `None` for what is not offered. `nonce` is fresh randomness, printable ASCII without commas, another
-/// one for each exchange.
+/// Begins an exchange; `None` for what is not offered. `nonce` is fresh randomness of at least 16 octets, printable ASCII
+/// without commas (base64 will do), another one for each exchange: who knows it beforehand can replay what a client said. With
+/// none at all SCRAM is unavailable.
 pub fn mechanism(name: &str, policy: &Policy, tls: Option<&TlsInfo>, nonce: &str) -> Option<Box<dyn Mechanism>> {
     let offered = offered(policy, tls);
     let name = name.parse().ok().filter(|name| offered.contains(name))?;
@@ -146,9 +148,9 @@ pub fn mechanism(name: &str, policy: &Policy, tls: Option<&TlsInfo>, nonce: &str
 /// The strongest mechanism among what is offered, allowed and possible. The same arguments make the same choice: after a
 /// failure nothing weaker is tried, unless the caller changes the policy (RFC 4422 §6.1.2).
 ///
-/// `offered` are the words of the server, `nonce` is fresh randomness of printable ASCII without commas.
+/// `offered` are the words of the server, `nonce` is fresh randomness as for [`mechanism`].
 pub fn choose(
-    offered: &[String],
+    offered: &[impl AsRef<str>],
     credentials: &Credentials,
     policy: &Policy,
     tls: Option<&TlsInfo>,
@@ -156,7 +158,7 @@ pub fn choose(
     limits: &Limits,
 ) -> Result<Box<dyn ClientMechanism>, ChoiceError> {
     let bindings = tls.map(bindings).unwrap_or_default();
-    let offers = |name: Name| offered.iter().any(|word| word.eq_ignore_ascii_case(name.as_str()));
+    let offers = |name: Name| offered.iter().any(|word| word.as_ref().eq_ignore_ascii_case(name.as_str()));
     let possible = |name: &Name| match name {
         Name::External => credentials.certificate && tls.is_some(),
         Name::ScramPlus(_) => credentials.password.is_some() && !bindings.is_empty(),
@@ -174,29 +176,41 @@ pub fn choose(
     }
     let plus_offered =
         [ScramHash::Sha1, ScramHash::Sha256, ScramHash::Sha512].map(Name::ScramPlus).into_iter().any(offers);
-    let user = prepare(&credentials.user)?.into_owned();
-    let authzid = credentials.authzid.as_deref().map(prepare).transpose()?.map(|name| name.into_owned());
+    let authzid = credentials.authzid.as_deref().map(prepare_query).transpose()?.map(Cow::into_owned);
     let secret = |secret: &Option<Secret>| secret.clone().unwrap_or_else(|| Secret::new([]));
-    let password = secret(&credentials.password).prepared()?;
-    let token = secret(&credentials.token);
-    let scram = |hash| ScramClient::new(&user, &password, nonce, limits.clone()).hash(hash).authzid(authzid.clone());
+    let (user, password, token) = (&*credentials.user, secret(&credentials.password), secret(&credentials.token));
     Ok(match name {
         Name::External => Box::new(ExternalClient::new(authzid)),
-        Name::ScramPlus(hash) => {
-            let (kind, data) = bindings.first().copied().unwrap_or_default();
-            Box::new(scram(hash).bound(kind, data))
+        Name::ScramPlus(hash) | Name::Scram(hash) => {
+            let nonce = Some(nonce).filter(|nonce| is_nonce(nonce)).ok_or(ChoiceError::Nonce)?;
+            let client = ScramClient::new(&prepare_query(user)?, &password.prepared()?, nonce, limits.clone());
+            let client = client.hash(hash).authzid(authzid);
+            Box::new(match (name, bindings.first()) {
+                (Name::ScramPlus(_), Some((kind, data))) => client.bound(kind, data),
+                (_, Some(_)) if !plus_offered => client.could_bind(),
+                _ => client,
+            })
         }
-        Name::Scram(hash) if !bindings.is_empty() && !plus_offered => Box::new(scram(hash).could_bind()),
-        Name::Scram(hash) => Box::new(scram(hash)),
-        Name::Plain => Box::new(PlainClient::new(&user, password).authzid(authzid)),
-        Name::Login => Box::new(LoginClient::new(&user, password)),
+        // as they are: the server prepares them, or does not (RFC 4616 §2)
+        Name::Plain | Name::Login if !is_sayable(user.as_bytes()) || !is_sayable(password.expose()) => {
+            return Err(PrepareError.into());
+        }
+        Name::Plain => Box::new(PlainClient::new(user, password).authzid(authzid)),
+        Name::Login => Box::new(LoginClient::new(user, password)),
+        Name::OauthBearer | Name::Xoauth2 if !is_token(token.expose()) => return Err(ChoiceError::Token),
         Name::OauthBearer => {
-            let client = OauthClient::bearer(Some(&*user).filter(|user| !user.is_empty()), token);
+            let user = if user.is_empty() { None } else { Some(prepare_query(user)?) };
+            let client = OauthClient::bearer(user.as_deref(), token);
             Box::new(match &credentials.host {
                 Some((host, port)) => client.host(host, *port),
                 None => client,
             })
         }
-        Name::Xoauth2 => Box::new(OauthClient::xoauth2(&user, token)),
+        Name::Xoauth2 => Box::new(OauthClient::xoauth2(&prepare_query(user)?, token)),
     })
+}
+
+/// What PLAIN and LOGIN can say: something, without a NUL (RFC 4616 §2).
+fn is_sayable(octets: &[u8]) -> bool {
+    !octets.is_empty() && !octets.contains(&0)
 }

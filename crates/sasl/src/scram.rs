@@ -22,14 +22,16 @@ pub(crate) fn bindings(tls: &TlsInfo) -> Vec<(&'static str, &[u8])> {
 }
 
 /// `printable`: no control, no space, no comma; at most 256 octets.
-fn is_nonce(nonce: &str) -> bool {
+pub(crate) fn is_nonce(nonce: &str) -> bool {
     !nonce.is_empty() && nonce.len() <= 256 && nonce.bytes().all(|octet| octet.is_ascii_graphic() && octet != b',')
 }
 
 /// `["," extensions]`: attributes with a letter and a value. They may be ignored, but for `m=` (RFC 5802 §5.1).
 fn are_extensions<'a>(mut attributes: impl Iterator<Item = &'a str>) -> bool {
     attributes.all(|attribute| match attribute.as_bytes() {
-        [name, b'=', _, ..] => name.is_ascii_alphabetic() && *name != b'm',
+        [name, b'=', value @ ..] => {
+            name.is_ascii_alphabetic() && *name != b'm' && !value.is_empty() && !value.contains(&0)
+        }
         _ => false,
     })
 }

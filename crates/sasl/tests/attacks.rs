@@ -4,8 +4,8 @@
 mod store;
 
 use gatepost_sasl::{
-    ChoiceError, ClientError, ClientMechanism, Credentials, Input, Limits, Mechanism, Name, Policy, Question,
-    Rejection, ScramClient, ScramHash, Secret, Turn, choose, mechanism, offered,
+    Answer, ChoiceError, ClientError, ClientMechanism, Credentials, Identity, Input, Limits, Mechanism, Name, Policy,
+    Question, Rejection, ScramClient, ScramHash, Secret, TokenRefusal, Turn, choose, mechanism, offered,
 };
 use gatepost_wire::{TlsInfo, TlsVersion};
 use store::{Store, tls};
@@ -49,6 +49,8 @@ fn malformed_messages_are_refused() {
         ("SCRAM-SHA-256", b"n,,n=a,r=b c"),
         ("SCRAM-SHA-256", b"n,,n=a,r=b,m=x"),
         ("SCRAM-SHA-256", b"n,,n=a,r=b,x"),
+        ("SCRAM-SHA-256", b"n,,n=a,r=b,x="),
+        ("SCRAM-SHA-256", b"n,,n=a,r=b,x=\0"),
         ("SCRAM-SHA-256", b"n,,r=b,n=a"),
         ("SCRAM-SHA-256", b"n,,n=a"),
         ("SCRAM-SHA-256", b"n=a,r=b"),
@@ -153,6 +155,7 @@ fn servers_that_lie_are_found_out() {
         (format!("r=clix,s={salt},i=4294967296"), ClientError::Malformed),
         (format!("r=clix,s={salt},i=0"), ClientError::Malformed),
         (format!("r=clix,s={salt},i=+4096"), ClientError::Malformed),
+        (format!("r=clix,s={salt},i=04096"), ClientError::Malformed),
         (format!("r=clix,s={salt}"), ClientError::Malformed),
         (format!("s={salt},r=clix,i=4096"), ClientError::Malformed),
         (format!("m=x,r=clix,s={salt},i=4096"), ClientError::Malformed),
@@ -246,8 +249,86 @@ fn clients_choose_the_strongest() {
     assert!(matches!(chosen(&all, &unprintable, &client, None), Err(ChoiceError::Prepare(_))));
 }
 
+/// A nonce that is none would let a recorded exchange be said again: to the server the client's words, to the client the
+/// server's.
+#[test]
+fn nothing_is_proved_without_a_nonce() {
+    let (policy, long) = (Policy::of([Name::Scram(SHA256)]), "x".repeat(257));
+    for none in ["", "a,b", "a b", "\u{e9}", &long] {
+        let mut server = mechanism("SCRAM-SHA-256", &policy, None, none).unwrap();
+        let turn = server.step(Input::Response(b"n,,n=ann,r=x"));
+        assert_eq!(turn, Turn::Done(Err(Rejection::Unavailable)), "{none:?}");
+        let mut client = ScramClient::new("ann", &Secret::new("pencil"), none, Limits::default());
+        client.first();
+        let challenge = format!("r={none}xyz,s=QSXCR+Q6sek8bf92,i=4096");
+        assert!(client.step(challenge.as_bytes()).is_err(), "{none:?}");
+        let ann = Credentials::password("ann", "pencil");
+        let choice = choose(&["SCRAM-SHA-256"], &ann, &policy, None, none, &Limits::default());
+        assert_eq!(choice.err(), Some(ChoiceError::Nonce), "{none:?}");
+    }
+}
+
+/// Once an exchange has failed, or is decided, an answer changes nothing, whoever gives it.
+#[test]
+fn no_answer_counts_behind_the_end() {
+    let grant = || Input::Answer(Answer::Grant(Identity { user: "ann".into() }));
+    for (name, good) in [
+        ("PLAIN", &b"\0ann\0pencil"[..]),
+        ("LOGIN", b"ann"),
+        ("EXTERNAL", b"ann"),
+        ("OAUTHBEARER", b"n,,\x01auth=Bearer abc\x01\x01"),
+        ("XOAUTH2", b"user=ann\x01auth=Bearer abc\x01\x01"),
+        ("SCRAM-SHA-256", b"n,,n=ann,r=x"),
+    ] {
+        for inputs in [&[&b"\xff"[..]][..], &[], &[good, b"\xff"]] {
+            let mut server = server(name);
+            for input in inputs {
+                server.step(Input::Response(input));
+            }
+            assert!(!matches!(server.step(grant()), Turn::Done(Ok(_))), "{name} {inputs:?}");
+        }
+        let mut server = server(name);
+        server.step(Input::Response(good));
+        server.step(Input::Answer(Answer::Deny));
+        assert!(!matches!(server.step(grant()), Turn::Done(Ok(_))), "{name}");
+    }
+}
+
+/// Tokens with what could end them, or none: nothing is sent. `auth=` with nothing behind is a question for the scope
+/// (RFC 7628 §4.3), which the store answers; granted it can not be.
+#[test]
+fn tokens_are_tokens() {
+    for token in ["", "a\x01auth=Bearer b", "a b", "a\r\n", "=", "a=b"] {
+        let (ann, words) = (Credentials::token("ann", token), ["OAUTHBEARER", "XOAUTH2"]);
+        let choice = choose(&words, &ann, &Policy::client(), Some(&tls(1)), "n", &Limits::default());
+        assert_eq!(choice.err(), Some(ChoiceError::Token), "{token:?}");
+    }
+    let message = b"n,a=user@example.com,\x01host=server.example.com\x01port=143\x01auth=\x01\x01";
+    for refused in [true, false] {
+        let mut server = server("OAUTHBEARER");
+        let Turn::Ask(Question::Token { token, .. }) = server.step(Input::Response(message)) else { panic!() };
+        assert_eq!(token, Secret::new(""));
+        let mut refusal = TokenRefusal::default();
+        refusal.scope = Some("example_scope".into());
+        let grant = Answer::Grant(Identity { user: "user@example.com".into() });
+        let answer = if refused { Answer::RefuseToken(refusal) } else { grant };
+        let expected: &[u8] = if refused {
+            br#"{"status":"invalid_token","scope":"example_scope"}"#
+        } else {
+            br#"{"status":"invalid_token"}"#
+        };
+        assert_eq!(server.step(Input::Answer(answer)), Turn::Challenge(expected.to_vec()));
+        assert_eq!(server.step(Input::Response(b"\x01")), Turn::Done(Err(Rejection::Denied)));
+    }
+    // what is not known is left aside, line ends and all (RFC 7628 §3.1)
+    let unknown = b"n,,\x01post=a\r\nb\x01auth=Bearer abc\x01\x01";
+    assert!(matches!(server("OAUTHBEARER").step(Input::Response(unknown)), Turn::Ask(_)));
+}
+
 #[test]
 fn secrets_are_not_shown() {
+    let input = format!("{:?}", Input::Response(b"\0ann\0pencil"));
+    assert_eq!(input, "Response(11 octets)");
     let question = server("PLAIN").step(Input::Response(b"\0ann\0pencil"));
     let client = ScramClient::new("ann", &Secret::new("pencil"), "n", Limits::default());
     let keys = Store::new().keys(SHA256);

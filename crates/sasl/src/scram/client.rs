@@ -1,5 +1,6 @@
 //! The client's side.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -10,7 +11,7 @@ use crate::client::{ClientError, ClientMechanism};
 use crate::crypto::ScramHash;
 use crate::gs2;
 use crate::policy::Limits;
-use crate::prepare::prepare;
+use crate::prepare::prepare_query;
 use crate::registry::Name;
 use crate::secret::Secret;
 
@@ -45,20 +46,16 @@ impl fmt::Debug for ScramClient {
 
 impl ScramClient {
     /// With credentials and a fresh random nonce of printable ASCII without commas. What can not be prepared (see
-    /// [`prepare`]) is sent as it is, and refused by the server.
+    /// [`crate::prepare`]) is sent as it is, and refused by the server.
     pub fn new(user: &str, password: &Secret, nonce: &str, limits: Limits) -> Self {
-        let prepared = |text: &str| prepare(text).map_or_else(|_| text.to_owned(), |text| text.into_owned());
-        let password = match std::str::from_utf8(password.expose()) {
-            Ok(text) => Secret::new(prepared(text)),
-            Err(_) => password.clone(),
-        };
+        let password = password.prepared().unwrap_or_else(|_| password.clone());
         ScramClient {
             hash: ScramHash::Sha256,
             plus: false,
             flag: "n".to_owned(),
             channel: Vec::new(),
             authzid: None,
-            user: prepared(user),
+            user: prepare_query(user).map_or_else(|_| user.to_owned(), Cow::into_owned),
             password,
             nonce: nonce.to_owned(),
             limits,
@@ -105,7 +102,8 @@ impl ScramClient {
 
     fn client_final(&mut self, challenge: &str) -> Result<Secret, ClientError> {
         let (nonce, salt, iterations) = server_first(challenge).ok_or(ClientError::Malformed)?;
-        if !(nonce.starts_with(&self.nonce) && nonce.len() > self.nonce.len()) {
+        let extends = nonce.starts_with(&self.nonce) && nonce.len() > self.nonce.len();
+        if !extends || !is_nonce(&self.nonce) {
             return Err(ClientError::Nonce);
         }
         if salt.len() < self.limits.min_salt {
@@ -133,7 +131,8 @@ fn server_first(challenge: &str) -> Option<(&str, Vec<u8>, NonZeroU32)> {
     let nonce = parts.next()?.strip_prefix("r=").filter(|nonce| is_nonce(nonce))?;
     let salt = base64::decode(parts.next()?.strip_prefix("s=")?).ok().filter(|salt| !salt.is_empty())?;
     let iterations = parts.next()?.strip_prefix("i=")?;
-    let iterations = Some(iterations).filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()))?;
+    let posit = |text: &&str| text.bytes().all(|octet| octet.is_ascii_digit()) && !text.starts_with('0');
+    let iterations = Some(iterations).filter(posit)?;
     Some((nonce, salt, iterations.parse().ok()?)).filter(|_| are_extensions(parts))
 }
 

@@ -56,6 +56,9 @@ impl ScramServer {
 
     /// `gs2-header "n=" saslname ",r=" nonce ["," extensions]`; `m=` comes before `n=` and is refused so.
     fn client_first(&mut self, message: &[u8]) -> Result<Turn, Rejection> {
+        if !is_nonce(&self.nonce) {
+            return Err(Rejection::Unavailable); // with nothing fresh in it an exchange could be replayed
+        }
         let text = std::str::from_utf8(message).map_err(|_| Rejection::Malformed)?;
         let header = gs2::header(text).ok_or(Rejection::Malformed)?;
         let parse = || {
