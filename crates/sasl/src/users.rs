@@ -135,13 +135,15 @@ impl UserFile {
         rows.iter().filter_map(|row| self.entry(*row))
     }
 
-    /// Answers a question; nobody may act as somebody else. It may take as long as a password takes to hash. `secret` is 32
+    /// Answers a question; nobody may act as somebody else, and as oneself in any spelling of the name. It may take as long as a password takes to hash. `secret` is 32
     /// octets of randomness that stay the same for as long as possible: without it nobody tells who exists (RFC 5802 §5.1).
     pub fn answer(&self, question: &Question, secret: &Secret) -> Answer {
         let grant = |identity: Option<Identity>| identity.map_or(Answer::Deny, Answer::Grant);
         match question {
-            Question::Password { user, authzid: None, password } => grant(self.password(user, password, secret)),
-            Question::ScramKeys { hash, user, authzid: None } => {
+            Question::Password { user, authzid, password } if is_oneself(user, authzid.as_deref()) => {
+                grant(self.password(user, password, secret))
+            }
+            Question::ScramKeys { hash, user, authzid } if is_oneself(user, authzid.as_deref()) => {
                 let (keys, identity) = self.scram(*hash, user, secret);
                 Answer::Keys(keys, identity)
             }
@@ -215,8 +217,13 @@ impl UserFile {
             None => owners.next(),
             Some(authzid) => owners.find(|name| name.eq_ignore_ascii_case(authzid)),
         };
-        user.map(|user| Identity { user: user.clone() })
+        // by one name, however the certificate's line has it
+        user.and_then(|user| self.name(user)).map(|user| Identity { user: user.to_owned() })
     }
+}
+
+fn is_oneself(user: &str, authzid: Option<&str>) -> bool {
+    authzid.is_none_or(|authzid| authzid.eq_ignore_ascii_case(user))
 }
 
 fn is_name(name: &str) -> bool {

@@ -32,7 +32,7 @@ pub enum VerifierError {
     #[error("expected `SCRAM-SHA-256$…`, `$argon2id$…` or `X509-SHA256$…`")]
     Kind,
     /// SCRAM keys.
-    #[error("expected `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`")]
+    #[error("expected `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` with at most 10000000 iterations")]
     Scram,
     /// A hash of argon2.
     #[error("expected `$argon2id$v=19$m=…,t=…,p=…$salt$hash` with at most 1 GiB, 64 passes and 64 lanes")]

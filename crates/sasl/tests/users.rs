@@ -56,6 +56,8 @@ fn every_line_is_checked() {
         ("bob:{SHA}x".into(), kind(VerifierError::Kind)),
         (ann.replace("4096", "0"), kind(VerifierError::Scram)),
         (ann.replace("4096", "+4096"), kind(VerifierError::Scram)),
+        (ann.replace("4096", "10000001"), kind(VerifierError::Scram)),
+        (ann.replace("W22ZaJ0SNY7soEsUEjb6gQ==", &"AAAA".repeat(342)), kind(VerifierError::Scram)),
         (format!("{ann} "), kind(VerifierError::Scram)),
         (format!("{ann}$"), kind(VerifierError::Scram)),
         (ann.replace("W22ZaJ0SNY7soEsUEjb6gQ==", ""), kind(VerifierError::Scram)),
@@ -111,6 +113,39 @@ fn a_certificate_is_its_owners() {
     assert_eq!(ask(b"a certificate", Some("role")), grant("role"));
     assert_eq!(ask(b"a certificate", Some("bob")), Answer::Deny);
     assert_eq!(ask(b"another", None), Answer::Deny);
+    // however a line has the name, a user is one
+    let other = Verifier::Certificate(Fingerprint::of(b"a third"));
+    let file: UserFile = format!("{OLD}ANN@example.test:{other}\n").parse().unwrap();
+    let question = Question::Certificate { certificate: b"a third".to_vec(), authzid: Some("aNN@example.test".into()) };
+    assert_eq!(file.answer(&question, &secret()), grant("ann@example.test"));
+}
+
+/// Who says whom he acts as, and it is himself, however he writes it.
+#[test]
+fn anybody_may_act_as_himself() {
+    let file: UserFile = OLD.parse().unwrap();
+    for (authzid, right) in [("ann@example.test", true), ("Ann@Example.Test", true), ("bob@example.test", false)] {
+        let (user, authzid) = ("ann@example.test".to_owned(), Some(authzid.to_owned()));
+        let hash = ScramHash::Sha256;
+        let scram = Question::ScramKeys { hash, user: user.clone(), authzid: authzid.clone() };
+        let plain = Question::Password { user, authzid, password: Secret::new("pencil") };
+        assert_eq!(matches!(file.answer(&plain, &secret()), Answer::Grant(_)), right);
+        assert_eq!(matches!(file.answer(&scram, &secret()), Answer::Keys(..)), right);
+    }
+}
+
+/// A store with columns: the parts make the same keys, and what is no key is refused.
+#[test]
+fn keys_are_made_of_their_parts() {
+    let file: UserFile = OLD.parse().unwrap();
+    let whole = keys(&file, "ann@example.test", ScramHash::Sha256);
+    let again = |hash, salt: &[u8], stored: &Secret| {
+        ScramKeys::from_parts(hash, salt, whole.iterations(), stored.clone(), whole.server_key().clone())
+    };
+    assert_eq!(again(ScramHash::Sha256, whole.salt(), whole.stored_key()).as_ref(), Ok(&whole));
+    assert!(again(ScramHash::Sha1, whole.salt(), whole.stored_key()).is_err());
+    assert!(again(ScramHash::Sha256, b"", whole.stored_key()).is_err());
+    assert!(again(ScramHash::Sha256, whole.salt(), &Secret::new("short")).is_err());
 }
 
 /// RFC 5802 §5.1: who does not exist has keys too, always the same, and they look like those of who does.
@@ -126,6 +161,15 @@ fn who_does_not_exist_looks_like_who_does() {
     file.add("bob@example.test", Verifier::Argon2(Argon2Hash::derive(&Secret::new("x"), &[1; 16]).unwrap())).unwrap();
     assert_eq!(keys(&file, "bob@example.test", ScramHash::Sha256).iterations(), real.iterations());
     assert!(!keys(&file, "bob@example.test", ScramHash::Sha256).fits(&Secret::new("x")));
+    // with other iterations there is another salt: of who exists both change with the password
+    let other = file.to_string().replace("$4096:", "$5000:").parse().unwrap();
+    let again = keys(&other, "eve@example.test", ScramHash::Sha256);
+    assert_eq!(again.iterations().get(), 5000);
+    assert_ne!(again.salt(), keys(&file, "eve@example.test", ScramHash::Sha256).salt());
+    assert_ne!(
+        ScramKeys::fake(ScramHash::Sha1, &secret(), "a", 1.try_into().unwrap()).salt(),
+        ScramKeys::fake(ScramHash::Sha1, &secret(), "a", 2.try_into().unwrap()).salt()
+    );
     // nobody at all
     assert_eq!(keys(&UserFile::new(), "ann", ScramHash::Sha1).iterations(), ITERATIONS);
     assert!(!granted(&UserFile::new(), "ann", "pencil"));

@@ -22,12 +22,32 @@ pub struct ScramKeys {
     pub(super) server_key: Secret,
 }
 
-/// The text is not of the form `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`.
+/// Not of the form `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`, or of another size than keys of this hash have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("expected `SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`")]
 pub struct ScramKeysError;
 
+/// Iterations, and octets of a salt: what one log-in may cost, whatever a store says.
+const MOST: (u32, usize) = (10_000_000, 1024);
+
 impl ScramKeys {
+    /// Out of a store that keeps the parts in columns of their own.
+    pub fn from_parts(
+        hash: ScramHash,
+        salt: &[u8],
+        iterations: NonZeroU32,
+        stored_key: Secret,
+        server_key: Secret,
+    ) -> Result<Self, ScramKeysError> {
+        let bounded = iterations.get() <= MOST.0 && (1..=MOST.1).contains(&salt.len());
+        let whole = [&stored_key, &server_key].iter().all(|key| key.expose().len() == hash.length());
+        if bounded && whole {
+            Ok(ScramKeys { hash, salt: salt.to_vec(), iterations, stored_key, server_key })
+        } else {
+            Err(ScramKeysError)
+        }
+    }
+
     /// Derives the keys of a prepared password; the salt is fresh randomness of at least 16 octets.
     pub fn derive(hash: ScramHash, password: &Secret, salt: &[u8], iterations: NonZeroU32) -> Self {
         let salted = hash.pbkdf2(password, salt, iterations);
@@ -36,17 +56,19 @@ impl ScramKeys {
         ScramKeys { hash, salt: salt.to_vec(), iterations, stored_key, server_key }
     }
 
-    /// Keys that no password fits, always the same for a user: for users that do not exist (RFC 5802 §5.1).
+    /// Keys that no password fits, always the same for a user: for users that do not exist (RFC 5802 §5.1). With other
+    /// iterations they have another salt, as those of who exists: these change with the password only.
     pub fn fake(hash: ScramHash, server_secret: &Secret, user: &str, iterations: NonZeroU32) -> Self {
         let part = |label: &str| hash.hmac(server_secret, format!("{label}:{user}").as_bytes());
-        let salt = part("salt").expose().iter().copied().take(16).collect();
+        let salt = part(&format!("salt {iterations}")).expose().iter().copied().take(16).collect();
         ScramKeys { hash, salt, iterations, stored_key: part("stored"), server_key: part("server") }
     }
 
     /// [`ScramKeys::fake`] ones that look like these.
     pub(crate) fn fake_like(&self, server_secret: &Secret, user: &str) -> Self {
         let mut keys = ScramKeys::fake(self.hash, server_secret, user, self.iterations);
-        let block = |index: usize| self.hash.hmac(server_secret, format!("salt {index}:{user}").as_bytes());
+        let label = |index: usize| format!("salt {} {index}:{user}", self.iterations);
+        let block = |index: usize| self.hash.hmac(server_secret, label(index).as_bytes());
         if keys.salt.len() != self.salt.len() {
             keys.salt = (0..).flat_map(|index| block(index).expose().to_vec()).take(self.salt.len()).collect();
         }
@@ -61,6 +83,21 @@ impl ScramKeys {
     /// The hash function.
     pub fn hash(&self) -> ScramHash {
         self.hash
+    }
+
+    /// The salt.
+    pub fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    /// `StoredKey` of RFC 5802 §3: who has it can try passwords.
+    pub fn stored_key(&self) -> &Secret {
+        &self.stored_key
+    }
+
+    /// `ServerKey` of RFC 5802 §3: who has it can pretend to be the server.
+    pub fn server_key(&self) -> &Secret {
+        &self.server_key
     }
 
     /// How many iterations the keys took.
@@ -92,15 +129,10 @@ impl FromStr for ScramKeys {
             let hash = [ScramHash::Sha1, ScramHash::Sha256, ScramHash::Sha512];
             let hash = hash.into_iter().find(|hash| hash.as_str() == name).filter(|_| parts.next().is_none())?;
             let ((iterations, salt), (stored, server)) = (head.split_once(':')?, keys.split_once(':')?);
-            let key = |text: &str| base64::decode(text).ok().filter(|key| key.len() == hash.length()).map(Secret::new);
+            let key = |text: &str| Secret::from_base64(text.as_bytes()).ok();
             let iterations = Some(iterations).filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()))?;
-            Some(ScramKeys {
-                hash,
-                salt: base64::decode(salt).ok().filter(|salt| !salt.is_empty())?,
-                iterations: iterations.parse().ok()?,
-                stored_key: key(stored)?,
-                server_key: key(server)?,
-            })
+            let (salt, iterations) = (base64::decode(salt).ok()?, iterations.parse().ok()?);
+            ScramKeys::from_parts(hash, &salt, iterations, key(stored)?, key(server)?).ok()
         };
         parse().ok_or(ScramKeysError)
     }
