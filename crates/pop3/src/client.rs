@@ -193,7 +193,11 @@ impl Client {
             State::Transaction(Receiving::Message { .. }) => return self.message(),
             _ => {}
         }
-        match self.input.line(self.config.limits.line) {
+        let limit = match self.state {
+            State::Authenticating(_) => self.config.limits.challenge.max(self.config.limits.line),
+            _ => self.config.limits.line,
+        };
+        match self.input.line(limit) {
             Line::Partial => return false,
             Line::Whole(line) => self.line(&line),
             _ => self.fail(Failure::Malformed, true),

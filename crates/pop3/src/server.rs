@@ -61,6 +61,8 @@ pub struct Server {
     commands: u32,
     errors: u32,
     auth_failures: u32,
+    /// Of AUTH, whatever came of them.
+    exchanges: u32,
 }
 
 impl std::fmt::Debug for Server {
@@ -70,7 +72,8 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Before the first octet; a server of many sessions shares the configuration among them. `nonce` is fresh randomness of printable ASCII without commas. For implicit TLS call
+    /// Before the first octet; a server of many sessions shares the configuration among them. `nonce` is fresh randomness of at
+    /// least 16 octets, printable ASCII without commas, for the log-ins of this session alone. For implicit TLS call
     /// [`Endpoint::secured`] at once.
     pub fn new(config: impl Into<Arc<Config>>, nonce: &str) -> Self {
         Server {
@@ -88,6 +91,7 @@ impl Server {
             commands: 0,
             errors: 0,
             auth_failures: 0,
+            exchanges: 0,
         }
     }
 
@@ -255,9 +259,12 @@ impl Server {
             return self.fail("line too long or malformed");
         };
         let stranger = !matches!(self.state, State::Transaction(_));
-        let command = Command::parse(&line);
-        if let Ok(Command::Pass(_) | Command::Auth { .. }) = command {
-            Secret::wipe(&mut line);
+        let (command, http) = (Command::parse(&line), is_http(&line));
+        if ["PASS", "AUTH"]
+            .iter()
+            .any(|word| line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(word.as_bytes())))
+        {
+            Secret::wipe(&mut line); // also where it was refused
         }
         match command {
             Ok(Command::Capa) => self.capabilities(),
@@ -266,7 +273,7 @@ impl Server {
             Ok(command) => self.transaction(command),
             Err(error) => {
                 self.fail(&error.to_string());
-                if stranger && is_http(&line) {
+                if stranger && http {
                     self.state = State::Closed;
                 }
             }

@@ -1,8 +1,12 @@
-//! How a client chooses between mechanisms and USER with PASS.
+//! How a client chooses between mechanisms and USER with PASS, and what exchanges may take.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may
 
 use gatepost_pop3::client::{Client, Config, Event, Failure};
-use gatepost_sasl::{ChoiceError, Credentials, Name, Policy, ScramHash};
+use gatepost_pop3::server;
+use gatepost_sasl::{
+    Answer, ChoiceError, ClientError, Credentials, ITERATIONS, Name, Policy, Question, ScramHash, ScramKeys, Secret,
+    UserFile, Verifier, choose,
+};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 
 /// What is said behind CAPA, and what comes of it, with a server that has these capabilities and answers so.
@@ -69,5 +73,86 @@ fn user_and_pass_are_not_said_where_they_may_not_be() {
     ] {
         let (said, event) = log_in(capabilities, verified, credentials, policy, &[]);
         assert_eq!((said.as_str(), event), ("", Event::Failed(failure)), "{capabilities:?} {credentials:?}");
+    }
+}
+
+/// A client that has given up hears one last word, and not another challenge behind each of its `*` (RFC 5034 §4).
+#[test]
+fn a_server_that_challenges_for_ever_is_left() {
+    let ann = Credentials::password("ann", "pencil");
+    let (said, event) = log_in("SASL LOGIN\r\n", true, &ann, &Policy::client(), &["+ \r\n"; 4]);
+    assert_eq!(said, "AUTH LOGIN\r\nYW5u\r\ncGVuY2ls\r\n*\r\n");
+    assert_eq!(event, Event::Failed(Failure::Malformed));
+}
+
+/// Challenges are longer than status lines (RFC 5034 §4).
+#[test]
+fn challenges_may_be_long() {
+    for (octets, fits) in [(12_288, true), (12_304, false)] {
+        let (token, challenge) = (Credentials::token("ann", "abc"), format!("+ {}\r\n", "AAAA".repeat(octets / 4)));
+        let replies = [challenge.as_str(), "-ERR no\r\n"];
+        let (said, event) = log_in("SASL OAUTHBEARER\r\n", true, &token, &Policy::client(), &replies);
+        assert_eq!(said.ends_with("AQ==\r\n"), fits);
+        let told = Failure::Authentication(ClientError::Told("\0".repeat(octets / 4 * 3)));
+        assert_eq!(event, Event::Failed(if fits { told } else { Failure::Malformed }));
+    }
+}
+
+fn reply(server: &mut server::Server, users: &UserFile) -> String {
+    let mut said = String::new();
+    loop {
+        match server.poll() {
+            Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
+            Step::Event(server::Event::Auth(question)) => {
+                server.answer(users.answer(&question, &Secret::new("secret")))
+            }
+            Step::Event(server::Event::Open(_)) => server.opened(Err(server::OpenError::InUse)),
+            _ => return said,
+        }
+    }
+}
+
+/// No exchange has the nonce of another one, not even where the maildrop was locked: who replays the first one fails.
+#[test]
+fn every_exchange_has_a_nonce_of_its_own() {
+    let mut users = UserFile::new();
+    let keys = ScramKeys::derive(ScramHash::Sha256, &Secret::new("pencil"), b"salt of 16 bytes", ITERATIONS);
+    users.add("ann", Verifier::Scram(keys)).unwrap();
+    let mut server = server::Server::new(server::Config::default(), "servernonce");
+    reply(&mut server, &users);
+    let (policy, limits) = (Policy::client(), gatepost_sasl::Limits::default());
+    let ann = Credentials::password("ann", "pencil");
+    let client = choose(&["SCRAM-SHA-256"], &ann, &policy, None, "clientnonce", &limits).unwrap();
+    let (mut client, words) = gatepost_sasl::ClientExchange::begin(client, 500);
+    server.feed(&[b"AUTH ", words.expose(), b"\r\n"].concat());
+    let (mut said, mut lines) = (reply(&mut server, &users), Vec::new());
+    while let Some(challenge) = said.strip_prefix("+ ") {
+        lines.push([client.challenge(challenge.trim_end().as_bytes()).expose(), b"\r\n"].concat());
+        server.feed(lines.last().unwrap());
+        said = reply(&mut server, &users);
+    }
+    assert!(said.starts_with("-ERR [IN-USE]"), "{said}");
+    server.feed(&[b"AUTH ", words.expose(), b"\r\n"].concat());
+    reply(&mut server, &users);
+    server.feed(&lines[0]);
+    assert!(reply(&mut server, &users).starts_with("-ERR [AUTH]"));
+}
+
+/// A name of which SASLprep leaves nothing is nobody's, and one with what Unicode 3.2 did not know may be (RFC 6856 §2.2).
+#[test]
+fn names_and_passwords_of_user_and_pass_are_queries() {
+    for (user, asked) in [("\u{ad}", None), ("\u{2168}\u{1f600}", Some("IX\u{1f600}"))] {
+        let mut config = server::Config::default();
+        config.sasl.plaintext_without_tls = true;
+        let mut server = server::Server::new(config, "servernonce");
+        server.feed(format!("USER {user}\r\nPASS \u{b2}\r\n").as_bytes());
+        let mut question = None;
+        for _ in 0..9 {
+            if let Step::Event(server::Event::Auth(Question::Password { user, password, .. })) = server.poll() {
+                question = Some((user, password));
+                server.answer(Answer::Deny);
+            }
+        }
+        assert_eq!(question, asked.map(|user| (user.to_owned(), Secret::new("2"))), "{user:?}");
     }
 }

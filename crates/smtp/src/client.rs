@@ -139,8 +139,8 @@ impl Client {
         if !self.is_ready() {
             return;
         }
-        let limits = gatepost_sasl::Limits::default();
-        match choose(&self.capabilities.auth, credentials, policy, self.tls.as_ref(), nonce, &limits) {
+        let limits = &self.config.limits.sasl;
+        match choose(&self.capabilities.auth, credentials, policy, self.tls.as_ref(), nonce, limits) {
             Ok(mechanism) => self.begin(mechanism),
             Err(error) => self.fail(Failure::NoMechanism(error), false),
         }
@@ -253,7 +253,11 @@ impl Client {
         if matches!(self.state, State::Ready | State::Upgrading | State::Closed | State::Data(..)) {
             return false;
         }
-        let line = match self.input.line(self.config.limits.line) {
+        let limit = match self.state {
+            State::Authenticating(_) => self.config.limits.challenge.max(self.config.limits.line),
+            _ => self.config.limits.line,
+        };
+        let line = match self.input.line(limit) {
             Line::Partial => return false,
             Line::Whole(line) => line,
             _ => {
@@ -314,6 +318,9 @@ impl Client {
     }
 
     fn challenged(&mut self, mut exchange: ClientExchange, response: Response) {
+        if response.code == 334 && exchange.is_given_up() {
+            return self.fail(Failure::Malformed, true); // it could go on for ever
+        }
         if response.code == 334 {
             let text = response.lines.first().map(String::as_bytes).unwrap_or_default();
             let line = exchange.challenge(text);

@@ -62,6 +62,8 @@ pub struct Server {
     errors: u32,
     refusals: u32,
     auth_failures: u32,
+    /// Of AUTH, whatever came of them.
+    exchanges: u32,
     commands: u32,
     idle_commands: u32,
 }
@@ -73,7 +75,8 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Before the first octet; a server of many sessions shares the configuration among them. `nonce` is fresh randomness of printable ASCII without commas. For implicit TLS call
+    /// Before the first octet; a server of many sessions shares the configuration among them. `nonce` is fresh randomness of at
+    /// least 16 octets, printable ASCII without commas, for the log-ins of this session alone. For implicit TLS call
     /// [`Endpoint::secured`] at once.
     pub fn new(config: impl Into<Arc<Config>>, nonce: &str) -> Self {
         Server {
@@ -89,6 +92,7 @@ impl Server {
             errors: 0,
             refusals: 0,
             auth_failures: 0,
+            exchanges: 0,
             commands: 0,
             idle_commands: 0,
         }

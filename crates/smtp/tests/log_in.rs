@@ -1,8 +1,12 @@
-//! How a client chooses a mechanism.
+//! How a client chooses a mechanism, and what exchanges may take.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may
 
-use gatepost_sasl::{ChoiceError, Credentials, Name, Policy, ScramHash};
+use gatepost_sasl::{
+    ChoiceError, ClientError, ClientExchange, Credentials, ITERATIONS, Name, Policy, ScramClient, ScramHash, ScramKeys,
+    Secret, UserFile, Verifier,
+};
 use gatepost_smtp::client::{Client, Config, Event, Failure, Limits};
+use gatepost_smtp::server;
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 
 /// A server whose certificate was not verified gets no password, and one that does not offer SCRAM gets none either where
@@ -37,5 +41,102 @@ fn nothing_weaker_is_tried() {
             }
         }
         assert_eq!(heard, Some(failure));
+    }
+}
+
+/// What a client says behind EHLO, and what comes of it, with a server that offers this mechanism and answers so.
+fn log_in(offer: &str, credentials: &Credentials, replies: &[String]) -> (String, Event) {
+    let (name, limits) = ("client.example".parse().unwrap(), Limits::default());
+    let mut client = Client::new(Config { name, require_tls: true, limits });
+    let mut info = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+    info.server_verified = true;
+    client.secured(info);
+    let ehlo = format!("250-x\r\n250 AUTH {offer}\r\n");
+    let mut answers = ["220 x\r\n", &ehlo].into_iter().chain(replies.iter().map(String::as_str));
+    let mut said = String::new();
+    loop {
+        match client.poll() {
+            Step::Event(Event::Ready(_)) => client.log_in(credentials, &Policy::client(), "nonce"),
+            Step::Event(event @ (Event::Failed(_) | Event::Authenticated(_))) => return (said, event),
+            Step::Event(_) => {}
+            Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
+            Step::Read(_) => client.feed(answers.next().unwrap().as_bytes()),
+            step => panic!("{step:?}"),
+        }
+    }
+}
+
+/// A client that has given up hears one last word, and not another challenge behind each of its `*` (RFC 4954 §4).
+#[test]
+fn a_server_that_challenges_for_ever_is_left() {
+    let replies = vec!["334 \r\n".to_owned(); 4];
+    let (said, event) = log_in("LOGIN", &Credentials::password("ann", "pencil"), &replies);
+    assert_eq!(said, "EHLO client.example\r\nAUTH LOGIN\r\nYW5u\r\ncGVuY2ls\r\n*\r\n");
+    assert_eq!(event, Event::Failed(Failure::Malformed));
+}
+
+/// Challenges are longer than replies may be: 12,288 octets have to do (RFC 4954 §4).
+#[test]
+fn challenges_may_be_long() {
+    for (octets, fits) in [(12_288, true), (12_304, false)] {
+        let replies = [format!("334 {}\r\n", "AAAA".repeat(octets / 4)), "535 no\r\n".to_owned()];
+        let (said, event) = log_in("OAUTHBEARER", &Credentials::token("ann", "abc"), &replies);
+        assert_eq!(said.ends_with("AQ==\r\n"), fits);
+        let told = Failure::Authentication(ClientError::Told("\0".repeat(octets / 4 * 3)));
+        assert_eq!(event, Event::Failed(if fits { told } else { Failure::Malformed }));
+    }
+}
+
+/// No exchange has the nonce of another one, not even behind one that went well: TLS may begin there, and a second one.
+#[test]
+fn every_exchange_has_a_nonce_of_its_own() {
+    let mut users = UserFile::new();
+    let pencil = Secret::new("pencil");
+    let keys = ScramKeys::derive(ScramHash::Sha256, &pencil, b"salt of 16 bytes", ITERATIONS);
+    users.add("ann", Verifier::Scram(keys)).unwrap();
+    let mut config = server::Config::new("mx.example".parse().unwrap(), server::Profile::Submission);
+    config.sasl.plaintext_without_tls = true;
+    let mut server = server::Server::new(config, "servernonce");
+    let mut nonces = Vec::new();
+    for _ in 0..2 {
+        let client = ScramClient::new("ann", &pencil, "clientnonce", gatepost_sasl::Limits::default());
+        let (mut client, words) = ClientExchange::begin(Box::new(client), 500);
+        server.feed(b"EHLO x\r\n");
+        reply(&mut server, &users);
+        server.feed(&[b"AUTH ", words.expose(), b"\r\n"].concat());
+        let mut said = reply(&mut server, &users);
+        while let Some(challenge) = said.strip_prefix("334 ") {
+            let challenge = challenge.trim_end().to_owned();
+            let text = gatepost_syntax::base64::decode(&challenge).unwrap();
+            nonces.extend(
+                String::from_utf8(text)
+                    .unwrap()
+                    .split(',')
+                    .next()
+                    .and_then(|r| r.strip_prefix("r="))
+                    .map(str::to_owned),
+            );
+            server.feed(&[client.challenge(challenge.as_bytes()).expose(), b"\r\n"].concat());
+            said = reply(&mut server, &users);
+        }
+        assert!(said.starts_with("235"), "{said}");
+        server.feed(b"STARTTLS\r\n");
+        reply(&mut server, &users);
+        server.secured(TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256"));
+    }
+    nonces.dedup();
+    assert_eq!(nonces.len(), 2, "{nonces:?}");
+}
+
+fn reply(server: &mut server::Server, users: &UserFile) -> String {
+    let mut said = String::new();
+    loop {
+        match server.poll() {
+            Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
+            Step::Event(server::Event::Auth(question)) => {
+                server.answer(users.answer(&question, &Secret::new("secret")))
+            }
+            _ => return said,
+        }
     }
 }

@@ -36,9 +36,9 @@ impl Client {
         if !matches!(self.state, State::Authorization) {
             return;
         }
-        let limits = gatepost_sasl::Limits::default();
+        let limits = &self.config.limits.sasl;
         let user = self.capabilities.user && policy.mechanisms.contains(&Name::Plain) && credentials.authzid.is_none();
-        match choose(&self.capabilities.sasl, credentials, policy, self.tls.as_ref(), nonce, &limits) {
+        match choose(&self.capabilities.sasl, credentials, policy, self.tls.as_ref(), nonce, limits) {
             Ok(_) if self.config.require_tls && self.tls.is_none() => self.fail(Failure::TlsRequired, false),
             Ok(mechanism) => self.utf8_and(Login::Sasl(mechanism)),
             Err(ChoiceError::NothingOffered) if user => match &credentials.password {
@@ -112,6 +112,9 @@ impl Client {
     }
 
     pub(super) fn challenge(&mut self, mut exchange: ClientExchange, text: &[u8]) {
+        if exchange.is_given_up() {
+            return self.fail(Failure::Malformed, true); // it could go on for ever
+        }
         let line = exchange.challenge(text);
         self.say_all(&[line.expose()], State::Authenticating(exchange));
     }

@@ -8,6 +8,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Octets of a line without its CRLF, messages aside (default 1024; RFC 2449 §4 has 512).
     pub line: usize,
+    /// Octets of a line with a challenge of AUTH (default 12,300, RFC 4954 §4).
+    pub challenge: usize,
+    /// Bounds of what is computed for it.
+    pub sasl: gatepost_sasl::Limits,
     /// Lines of a list of capabilities (default 100).
     pub capabilities: usize,
     /// Messages of a maildrop (default 1,000,000).
@@ -24,6 +28,8 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             line: 1024,
+            challenge: 12_300,
+            sasl: gatepost_sasl::Limits::default(),
             capabilities: 100,
             messages: 1_000_000,
             message: 1 << 30,

@@ -1,6 +1,8 @@
 //! The AUTHORIZATION state (RFC 1939 §4): USER and PASS, AUTH, STLS.
 
-use gatepost_sasl::{Name, Question, Rejection, Secret, ServerExchange, Turn, prepare};
+use std::borrow::Cow;
+
+use gatepost_sasl::{Name, Question, Rejection, Secret, ServerExchange, Turn, prepare_query};
 use gatepost_wire::Line;
 
 use super::{Event, Server, State};
@@ -37,8 +39,9 @@ impl Server {
     }
 
     pub(super) fn password(&mut self, user: &str, password: Secret) {
+        // RFC 6856 §2.2: as queries
         let prepared = |octets: &[u8]| {
-            std::str::from_utf8(octets).ok().and_then(|text| prepare(text).ok().map(|t| t.into_owned()))
+            std::str::from_utf8(octets).ok().and_then(|text| prepare_query(text).ok().map(Cow::into_owned))
         };
         match (prepared(user.as_bytes()), prepared(password.expose())) {
             (Some(user), Some(password)) => {
@@ -69,7 +72,8 @@ impl Server {
 
     /// RFC 5034 §4.
     pub(super) fn auth(&mut self, name: &str, initial: Option<&Secret>) {
-        let nonce = format!("{}{}", self.nonce, self.auth_failures); // another one for each exchange
+        let nonce = format!("{}{}", self.nonce, self.exchanges);
+        self.exchanges += 1; // another one for each, those that went well included: the maildrop may be locked
         let offered = !self.mechanisms().is_empty();
         let initial = initial.map(Secret::expose);
         let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);

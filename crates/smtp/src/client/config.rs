@@ -12,6 +12,10 @@ use crate::envelope::{MailFrom, RcptTo};
 pub struct Limits {
     /// Octets of a reply line (default 2048; RFC 5321 §4.5.3.1.5 has 512).
     pub line: usize,
+    /// Octets of a line with a challenge of AUTH (default 12,300, RFC 4954 §4).
+    pub challenge: usize,
+    /// Bounds of what is computed for it.
+    pub sasl: gatepost_sasl::Limits,
     /// Lines of a reply (default 128).
     pub lines: usize,
     /// Recipients that are named before their replies are read (default 100): the replies must fit into what the network
@@ -32,6 +36,8 @@ impl Default for Limits {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Limits {
             line: 2048,
+            challenge: 12_300,
+            sasl: gatepost_sasl::Limits::default(),
             lines: 128,
             group: 100,
             chunks: 8,

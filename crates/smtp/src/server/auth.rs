@@ -23,7 +23,8 @@ impl Server {
         if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
             return self.fail(&reply::NO_AUTH_NOW);
         }
-        let nonce = format!("{}{}", self.nonce, self.auth_failures); // another one for each exchange
+        let nonce = format!("{}{}", self.nonce, self.exchanges);
+        self.exchanges += 1; // another one for each, those that went well included: TLS may begin behind one
         let offered = !self.mechanisms().is_empty();
         let initial = initial.map(|Initial(text)| text.as_bytes());
         let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
