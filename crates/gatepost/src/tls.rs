@@ -189,7 +189,7 @@ fn info<Data>(connection: &ConnectionCommon<Data>) -> TlsInfo {
     let named = |suite: rustls::SupportedCipherSuite| format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1);
     let cipher = connection.negotiated_cipher_suite().map(named).unwrap_or_default();
     let mut info = TlsInfo::new(version, &cipher);
-    // in TLS 1.2 only with the extended master secret (RFC 9266 §3), and rustls does not tell
+    // in TLS 1.2 only with the extended master secret (RFC 9266 §2), and rustls does not tell
     if version == TlsVersion::Tls13 {
         info.exporter = connection.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok();
     }

@@ -121,13 +121,18 @@ impl Users {
     }
 }
 
-/// The question about the name as it is written in the file.
+/// The question about names as they are written in the file.
 fn written(question: &Question) -> Question {
     let mut question = question.clone();
-    if let Question::Password { user, .. } | Question::ScramKeys { user, .. } = &mut question
-        && let Ok(mailbox) = Mailbox::parse(user)
-    {
-        *user = mailbox.to_string();
+    let (user, authzid) = match &mut question {
+        Question::Password { user, authzid, .. } | Question::ScramKeys { user, authzid, .. } => (Some(user), authzid),
+        Question::Certificate { authzid, .. } => (None, authzid),
+        _ => return question,
+    };
+    for name in user.into_iter().chain(authzid) {
+        if let Ok(mailbox) = Mailbox::parse(name) {
+            *name = mailbox.to_string();
+        }
     }
     question
 }

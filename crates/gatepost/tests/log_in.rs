@@ -1,4 +1,5 @@
-//! Log-ins without a password: certificates and tokens. And how a session ends when the server does.
+//! Log-ins without a password: certificates and tokens; SCRAM and what it is bound to. And how a session ends when the server
+//! does.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may
 
 use std::path::{Path, PathBuf};
@@ -8,11 +9,11 @@ use gatepost::client::{self, ClientTls};
 use gatepost::{Handle, Memory, Server, ServerLimits, Service, Users, tls};
 use gatepost_dns::Zone;
 use gatepost_sasl::{
-    Answer, Authenticator, BoxFuture, ClientError, Credentials, Fingerprint, Identity, Name, Policy, Question, Secret,
-    UserFile, Verifier,
+    Answer, Authenticator, BoxFuture, ClientError, ClientExchange, Credentials, Fingerprint, Identity, Name, Policy,
+    Question, Secret, UserFile, Verifier, choose,
 };
 use gatepost_smtp::client::{Client, Config, Event, Failure, Limits};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// A self-signed certificate and its key in files, made for this test; and the certificate in DER.
@@ -127,6 +128,89 @@ async fn tokens_are_not_guessed_for_long() {
     handle.stop().await;
 }
 
+/// `ann@example.test` with the password `pencil`.
+fn ann() -> Users {
+    let users = Users::new(Secret::new("a test secret"));
+    users.add(&"ann@example.test".parse().unwrap(), &Secret::new("pencil"), b"salt of 16 bytes").unwrap();
+    users
+}
+
+/// SCRAM is bound to TLS 1.3, whatever the certificate is signed with. In TLS 1.2 a binding is not offered: whether there is the
+/// extended master secret that it would need (RFC 9266 §2) is not known. A client that could bind says so, and is let in.
+#[tokio::test(flavor = "multi_thread")]
+async fn scram_is_bound_to_the_channel() {
+    let folder = folder("binding");
+    for (name, algorithm) in [("p384", &rcgen::PKCS_ECDSA_P384_SHA384), ("ed25519", &rcgen::PKCS_ED25519)] {
+        let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let certificate =
+            rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let (pem, key_pem) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+        std::fs::write(&pem, certificate.pem()).unwrap();
+        std::fs::write(&key_pem, key.serialize_pem()).unwrap();
+        let with = tls::from_pem(&pem, &key_pem).unwrap();
+        let (handle, _) = start(&folder, |server, _| server.tls(with).users(ann())).await;
+        let roots = ClientTls::with_roots(&pem).unwrap();
+        let credentials = Credentials::password("ann@example.test", "pencil");
+        let seen = log_in(&handle, &roots, &credentials).await;
+        assert_eq!(seen, [Event::Authenticated("SCRAM-SHA-256-PLUS")], "{name}");
+
+        let mut stream = over_tls_1_2(handle.address(Service::Submissions).unwrap(), certificate.der()).await;
+        ask(&mut stream, "", "220 ").await;
+        let ehlo = ask(&mut stream, "EHLO c.test\r\n", "250 ").await;
+        assert!(ehlo.contains("250-AUTH SCRAM-SHA-256 PLAIN LOGIN\r\n"), "{ehlo}");
+        let mut info = gatepost_sasl::TlsInfo::new(gatepost_sasl::TlsVersion::Tls12, "");
+        info.server_end_point = Some(vec![0; 48]);
+        let (policy, limits) = (Policy::client(), gatepost_sasl::Limits::default());
+        let client = choose(&["SCRAM-SHA-256"], &credentials, &policy, Some(&info), "clientnonce", &limits).unwrap();
+        let (mut client, words) = ClientExchange::begin(client, 500);
+        let mut said = format!("AUTH {}\r\n", std::str::from_utf8(words.expose()).unwrap());
+        assert!(said.starts_with("AUTH SCRAM-SHA-256 eSws"), "y,, {said}");
+        for _ in 0..2 {
+            let challenge = ask(&mut stream, &said, "334 ").await;
+            let line = client.challenge(challenge.trim_end().strip_prefix("334 ").unwrap().as_bytes());
+            said = format!("{}\r\n", std::str::from_utf8(line.expose()).unwrap());
+        }
+        ask(&mut stream, &said, "235 ").await;
+        assert_eq!(client.end(true), Ok(()));
+        handle.stop().await;
+    }
+}
+
+async fn over_tls_1_2(
+    address: std::net::SocketAddr,
+    root: &rustls_pki_types::CertificateDer<'static>,
+) -> BufReader<tokio_rustls::client::TlsStream<TcpStream>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(root.clone()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let tcp = TcpStream::connect(address).await.unwrap();
+    BufReader::new(connector.connect("localhost".try_into().unwrap(), tcp).await.unwrap())
+}
+
+/// Who names whom to act as, and it is himself in another spelling, is let in; as somebody else nobody is.
+#[tokio::test(flavor = "multi_thread")]
+async fn anybody_may_act_as_himself() {
+    let folder = folder("authzid");
+    let users = Users::new(Secret::new("a test secret"));
+    users.add(&"ann@xn--exmple-cua.test".parse().unwrap(), &Secret::new("pencil"), b"salt of 16 bytes").unwrap();
+    let (handle, tls) = start(&folder, |server, tls| server.tls(tls).users(users)).await;
+    for (authzid, right) in
+        [("ann@ex\u{e4}mple.test", true), ("ANN@Xn--Exmple-cua.test", true), ("bob@example.test", false)]
+    {
+        let mut ann = Credentials::password("ann@ex\u{e4}mple.test", "pencil");
+        ann.authzid = Some(authzid.to_owned());
+        let seen = log_in(&handle, &tls, &ann).await;
+        assert_eq!(seen == [Event::Authenticated("SCRAM-SHA-256-PLUS")], right, "{authzid} {seen:?}");
+    }
+    handle.stop().await;
+}
+
 /// RFC 5321 §3.8: who is between two messages is told 421, and who is in one is heard to its end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stops_says_so() {
@@ -153,10 +237,12 @@ async fn connect(address: std::net::SocketAddr) -> BufReader<TcpStream> {
 }
 
 /// Says a line, and reads up to the reply's line that begins so.
-async fn ask(stream: &mut BufReader<TcpStream>, line: &str, reply: &str) {
+async fn ask<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, line: &str, reply: &str) -> String {
     stream.get_mut().write_all(line.as_bytes()).await.unwrap();
+    stream.get_mut().flush().await.unwrap();
     let mut heard = String::new();
     while !heard.lines().any(|line| line.starts_with(reply)) {
         assert_ne!(stream.read_line(&mut heard).await.unwrap(), 0, "{heard}");
     }
+    heard
 }

@@ -1,4 +1,5 @@
 //! A store with a user ann, whose password and token are `pencil`, and a user bob with others.
+#![allow(dead_code)] // no test needs all of it
 
 use std::sync::LazyLock;
 
