@@ -34,7 +34,8 @@ impl std::fmt::Debug for ServerExchange {
 }
 
 impl ServerExchange {
-    /// Begins with the words of an AUTH command; `None` if the mechanism is not offered. `nonce` is as for [`mechanism`].
+    /// Begins with the words of an AUTH command; `None` if the mechanism is not offered, in whatever case its name is written
+    /// (504 in SMTP, RFC 4954 §4). `nonce` is as for [`mechanism`]. The caller wipes `initial`: it may be a password.
     pub fn begin(
         name: &str,
         initial: Option<&[u8]>,

@@ -93,9 +93,55 @@ pub enum Answer {
 /// A future that may go to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Answers questions of mechanisms.
+/// Answers questions of mechanisms: a store of one's own, which may wait for something.
+///
+/// ```
+/// use gatepost_sasl::{Answer, Authenticator, BoxFuture, ITERATIONS, Identity, Question, ScramHash, ScramKeys, Secret};
+///
+/// struct Database {
+///     /// 32 octets of randomness that stay the same.
+///     secret: Secret,
+/// }
+///
+/// impl Database {
+///     /// The user's keys, out of a column or of columns ([`ScramKeys::from_parts`]).
+///     async fn keys(&self, user: &str) -> Result<Option<ScramKeys>, std::io::Error> {
+/// #       let _ = user;
+///         Ok(None) // to be asked of the database
+///     }
+/// }
+///
+/// /// Whom a user acts as: himself, unless he may be others.
+/// fn identity(user: &str, authzid: Option<&str>) -> Option<Identity> {
+///     authzid.is_none_or(|authzid| authzid == user).then(|| Identity { user: user.to_owned() })
+/// }
+///
+/// impl Authenticator for Database {
+///     fn answer<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Answer> {
+///         Box::pin(async move {
+///             let (Question::Password { user, authzid, .. } | Question::ScramKeys { user, authzid, .. }) = question else {
+///                 return Answer::Deny;
+///             };
+///             let Ok(found) = self.keys(user).await else { return Answer::Unavailable };
+///             // who does not exist has keys, too, and so the same work is done for him
+///             let hash = if let Question::ScramKeys { hash, .. } = question { *hash } else { ScramHash::Sha256 };
+///             let fake = ScramKeys::fake(hash, &self.secret, user, ITERATIONS);
+///             let (keys, exists) = found.filter(|keys| keys.hash() == hash).map_or((fake, false), |keys| (keys, true));
+///             match (question, identity(user, authzid.as_deref())) {
+///                 (_, None) => Answer::Deny,
+///                 // fits takes milliseconds, by intent: on a runtime, give it to a thread that may block
+///                 (Question::Password { password, .. }, Some(who)) => {
+///                     if keys.fits(password) && exists { Answer::Grant(who) } else { Answer::Deny }
+///                 }
+///                 (_, Some(who)) => Answer::Keys(keys, who),
+///             }
+///         })
+///     }
+/// }
+/// ```
 pub trait Authenticator: Send + Sync {
-    /// Answers one question. Unknown users and wrong passwords must cost the same.
+    /// Answers one question. Unknown users and wrong passwords must cost the same: hold the password against
+    /// [`ScramKeys::fake`] ones where there are no others. An `authzid` that is not granted is a no, however right the password.
     fn answer<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Answer>;
 }
 
@@ -161,7 +207,7 @@ pub enum Rejection {
     /// Wrong credentials, an unknown user, an identity that may not be acted as: no difference is told.
     #[error("authentication failed")]
     Denied,
-    /// The store can not be asked now.
+    /// The store can not be asked now, or [`crate::mechanism`] was given no nonce that SCRAM could use.
     #[error("temporary authentication failure")]
     Unavailable,
 }

@@ -184,15 +184,16 @@ impl UserFile {
                 _ => None,
             })
         };
-        if let (Some(keys), Some(name)) = (keys(user), self.name(user)) {
-            return (keys.clone(), Identity { user: name.to_owned() });
-        }
+        // for who exists, too: it is the same work
         let lower = user.to_ascii_lowercase();
         let fake = match self.somebody(user, secret, keys) {
             Some(keys) => keys.fake_like(secret, &lower),
             None => ScramKeys::fake(hash, secret, &lower, ITERATIONS),
         };
-        (fake, Identity { user: user.to_owned() })
+        match (keys(user), self.name(user)) {
+            (Some(keys), Some(name)) => (keys.clone(), Identity { user: name.to_owned() }),
+            _ => (fake, Identity { user: user.to_owned() }),
+        }
     }
 
     /// What `of` finds of a user who exists; always of the same one for a name that does not. With users whose keys cost
