@@ -1,10 +1,10 @@
 //! Keeps a file of users: who may log in, and by what.
 #![allow(clippy::print_stderr)] // a program for people
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Read, Write};
 use std::num::NonZeroU32;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -244,9 +244,12 @@ fn put(users: &mut UserFile, name: &str, verifiers: Vec<Verifier>) -> Result<(),
 /// From standard input or the terminal, prepared.
 fn password(stdin: bool, twice: bool) -> Result<Secret, Failure> {
     let typed = if stdin {
-        let mut line = String::new();
-        io::stdin().lock().take(1024).read_line(&mut line).map_err(Failure::Terminal)?;
-        Secret::new(line.trim_end_matches(['\r', '\n']))
+        let mut line = Vec::with_capacity(1024); // it does not grow, which would leave copies behind
+        let read = io::stdin().lock().take(1024).read_until(b'\n', &mut line);
+        let line = Secret::new(line);
+        read.map_err(Failure::Terminal)?;
+        let text = std::str::from_utf8(line.expose()).map_err(|error| Failure::Terminal(io::Error::other(error)))?;
+        Secret::new(text.trim_end_matches(['\r', '\n']))
     } else {
         let ask = |prompt| rpassword::prompt_password(prompt).map(Secret::new).map_err(Failure::Terminal);
         let typed = ask("Password: ")?;
@@ -276,8 +279,10 @@ fn read(path: &Path) -> Result<UserFile, Failure> {
 }
 
 /// Reads, changes and writes: into a new file beside it, durable, then in its place. Who reads sees the old file or the new
-/// one, and a second `passwd` at the same time finds the new file there and gives up.
+/// one, and a second `passwd` at the same time finds the new file there and gives up. Whose the old file is, and who may read
+/// it, stays: the server may be another user. A link stays a link.
 fn edit<T>(path: &Path, change: impl FnOnce(&mut UserFile) -> Result<T, Failure>) -> Result<T, Failure> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -289,8 +294,9 @@ fn edit<T>(path: &Path, change: impl FnOnce(&mut UserFile) -> Result<T, Failure>
     let changed = || {
         let mut users = read(path)?;
         let done = change(&mut users)?;
-        let written = file.write_all(users.to_string().as_bytes()).and_then(|()| file.sync_all());
+        let written = like(&file, path).and_then(|()| file.write_all(users.to_string().as_bytes()));
         written
+            .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&new, path))
             .map_err(|error| Failure::File { path: path.to_owned(), error })?;
         Ok(done)
@@ -298,4 +304,18 @@ fn edit<T>(path: &Path, change: impl FnOnce(&mut UserFile) -> Result<T, Failure>
     changed().inspect_err(|_| {
         let _ = fs::remove_file(&new); // what is told is why nothing was changed
     })
+}
+
+/// Gives a new file the owner and the permissions of the one that it replaces, if there is one.
+fn like(new: &File, old: &Path) -> io::Result<()> {
+    let old = match fs::metadata(old) {
+        Ok(old) => old,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let now = new.metadata()?;
+    if (old.uid(), old.gid()) != (now.uid(), now.gid()) {
+        fchown(new, Some(old.uid()), Some(old.gid()))?;
+    }
+    new.set_permissions(old.permissions())
 }

@@ -61,6 +61,23 @@ fn check(office: &Office, password: &str) -> Result<String, String> {
     office.run(&["check", ANN, "--stdin"], password)
 }
 
+/// Whose the file is and who may read it stays as it was, for the server may be another user; and a link to it stays a link.
+#[test]
+fn the_file_stays_its_owners() {
+    let office = Office::new("owner");
+    office.run(&["add", ANN, "--stdin"], "pencil\n").unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&office.users()), 0o600);
+    let elsewhere = office.0.join("elsewhere");
+    std::fs::rename(office.users(), &elsewhere).unwrap();
+    std::fs::set_permissions(&elsewhere, std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, office.users()).unwrap();
+    office.run(&["change", ANN, "--stdin"], "stone\n").unwrap();
+    assert!(check(&office, "stone").is_ok());
+    assert!(office.users().is_symlink());
+    assert_eq!(mode(&elsewhere), 0o640);
+}
+
 #[test]
 fn a_user_is_added_changed_and_removed() {
     let office = Office::new("life");
