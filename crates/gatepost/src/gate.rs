@@ -164,11 +164,12 @@ impl Gate {
         }
     }
 
-    /// A log-in succeeded: what failed before was forgetfulness.
+    /// A log-in succeeded: what failed before as this user was forgetfulness. What the peer failed as others was not: who has an
+    /// account would try passwords of all others, and log in as himself in between.
     pub(crate) fn succeeded(&self, peer: IpAddr, user: &str) {
         let mut state = self.state();
-        *state.penalties.of(&Who::peer(peer)) = Penalty::default();
-        *state.penalties.of(&named(user)) = Penalty::default();
+        let own = std::mem::take(state.penalties.of(&named(user)));
+        state.penalties.of(&Who::peer(peer)).forgive(own.failures());
     }
 }
 
@@ -256,18 +257,29 @@ mod tests {
         gate.failed(peer, Some("a@a.test"));
         assert!(!gate.may_log_in(peer, Some("b@a.test")) && !gate.may_log_in(peer, None));
         assert!(gate.may_log_in(other, Some("A@a.test")));
-        for _ in 0..8 {
-            gate.failed(other, Some("A@A.test"));
-            gate.succeeded(other, "somebody@a.test");
+        let mut others = (3..).map(|last| IpAddr::from([192, 0, 2, last]));
+        for peer in others.by_ref().take(8) {
+            gate.failed(peer, Some("A@A.test"));
         }
         assert!(!gate.may_log_in(other, Some("a@a.test")));
         assert!(gate.may_log_in(other, Some("b@a.test")) && gate.may_log_in(other, None));
+        // one's own failures are forgiven; what was tried as others is not, by whomever else the peer logs in as
+        for _ in 0..9 {
+            gate.failed(other, Some("b@a.test"));
+            gate.succeeded(other, "b@a.test");
+        }
+        assert!(gate.may_log_in(other, None));
+        for user in ["c@a.test", "d@a.test"] {
+            gate.failed(other, Some(user));
+            gate.succeeded(other, "b@a.test");
+        }
+        assert!(!gate.may_log_in(other, Some("b@a.test")));
         let passes: Vec<_> = (0..100).map(|_| gate.enter("127.0.0.1".parse().unwrap()).unwrap()).collect();
         assert_eq!((passes.len(), gate.enter(other).is_ok()), (100, true));
         // many are behind one that is exempt, and those who fail are not to keep the others out
         let near = "127.0.0.1".parse().unwrap();
-        (0..10).for_each(|_| gate.failed(near, Some("c@a.test")));
-        assert!(gate.may_log_in(near, None) && gate.may_log_in(near, Some("d@a.test")));
-        assert!(!gate.may_log_in(near, Some("c@a.test")));
+        (0..10).for_each(|_| gate.failed(near, Some("e@a.test")));
+        assert!(gate.may_log_in(near, None) && gate.may_log_in(near, Some("f@a.test")));
+        assert!(!gate.may_log_in(near, Some("e@a.test")));
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct LogIn {
     named: Option<String>,
     /// How many failures of the endpoint were counted.
     counted: u32,
-    /// The user's presence, once he is known.
-    present: Option<Pass>,
+    /// The user and his presence, once he is known.
+    present: Option<(String, Pass)>,
 }
 
 impl LogIn {
@@ -39,8 +39,10 @@ impl LogIn {
             return Answer::Unavailable;
         }
         let answer = self.shared.answer(question).await;
-        if let Answer::Deny | Answer::RefuseToken(_) = answer {
-            self.failed(); // at once: the peer may leave before the exchange has ended
+        match answer {
+            Answer::Deny | Answer::RefuseToken(_) => self.failed(), // at once: the peer may leave before the exchange has ended
+            Answer::Unavailable => self.counted += 1,               // nobody's fault but the store's
+            _ => {}
         }
         answer
     }
@@ -61,13 +63,15 @@ impl LogIn {
         tracing::warn!(peer = %self.peer, %user, "failed to log in");
     }
 
-    /// The user is known; whether he may go on, for he may have too many sessions.
+    /// The user is known; whether he may go on, for he may have too many sessions. Where his maildrop is locked another user may
+    /// follow in the same session.
     pub(crate) fn enter(&mut self, user: &str) -> bool {
-        if self.present.is_none() {
+        if !matches!(&self.present, Some((present, _)) if present == user) {
+            self.present = None;
             self.shared.gate.succeeded(self.peer, user);
             self.shared.metrics.add(Count::LogIns, "succeeded");
             match self.shared.gate.enter_user(user) {
-                Ok(pass) => self.present = Some(pass),
+                Ok(pass) => self.present = Some((user.to_owned(), pass)),
                 Err(_) => self.shared.metrics.add(Count::Refused, "user_sessions"),
             }
         }

@@ -128,6 +128,42 @@ async fn tokens_are_not_guessed_for_long() {
     handle.stop().await;
 }
 
+/// Says that it can not be asked, so many times, and then what [`Tokens`] say.
+struct Down(std::sync::atomic::AtomicU32);
+
+impl Authenticator for Down {
+    fn answer<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Answer> {
+        let order = std::sync::atomic::Ordering::SeqCst;
+        match self.0.fetch_update(order, order, |left| left.checked_sub(1)) {
+            Ok(_) => Box::pin(async { Answer::Unavailable }),
+            Err(_) => Tokens.answer(question),
+        }
+    }
+}
+
+/// A store that can not be asked is no reason to let users wait when it can be again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_down_is_nobodys_failure() {
+    let folder = folder("down");
+    let mut limits = ServerLimits::default();
+    limits.auth_failures = 2;
+    limits.exempt.clear();
+    let policy = Policy::of([Name::OauthBearer]);
+    let down = Down(4.into());
+    let (handle, tls) =
+        start(&folder, |server, tls| server.tls(tls).authenticator(down).sasl(policy).limits(limits)).await;
+    let right = Credentials::token("ann@example.test", "right");
+    for _ in 0..4 {
+        let refused = log_in(&handle, &tls, &right).await;
+        assert!(
+            matches!(refused.as_slice(), [Event::Failed(Failure::Refused(reply))] if reply.code == 454),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(log_in(&handle, &tls, &right).await, [Event::Authenticated("OAUTHBEARER")]);
+    handle.stop().await;
+}
+
 /// `ann@example.test` with the password `pencil`.
 fn ann() -> Users {
     let users = Users::new(Secret::new("a test secret"));

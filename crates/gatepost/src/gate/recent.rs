@@ -65,6 +65,15 @@ impl Penalty {
         now < self.until
     }
 
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// So many failures were forgetfulness.
+    pub(super) fn forgive(&mut self, failures: u32) {
+        self.failures = self.failures.saturating_sub(failures);
+    }
+
     /// From the `limit`th failure on there is a wait, twice as long each time; who was quiet for the longest begins anew.
     pub(super) fn add(&mut self, now: Duration, limit: u32, first: Duration, longest: Duration) {
         if self.until + longest < now {
