@@ -2,7 +2,7 @@
 
 use crate::client::{ClientError, ClientMechanism};
 use crate::plain::verdict;
-use crate::prepare::prepare_octets;
+use crate::prepare::prepare_name;
 use crate::registry::Name;
 use crate::seam::{Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
@@ -34,7 +34,7 @@ impl Mechanism for External {
                 Turn::Challenge(Vec::new())
             }
             (External::Begun(certificate), Input::Response(message)) => {
-                let authzid = if message.is_empty() { Some(None) } else { prepare_octets(message).map(Some) };
+                let authzid = if message.is_empty() { Some(None) } else { prepare_name(message).map(Some) };
                 match authzid {
                     Some(authzid) => {
                         *self = External::Asked;

@@ -1,6 +1,6 @@
 //! The header that SCRAM and OAUTHBEARER begin with (RFC 5801 §4), and the names within it.
 
-use crate::prepare::prepare_octets;
+use crate::prepare::prepare_name;
 
 /// What a client says of channel binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn is_type(kind: &str) -> bool {
 
 /// A `saslname`, prepared.
 pub(crate) fn name(text: &str) -> Option<String> {
-    prepare_octets(unescaped(text)?.as_bytes())
+    prepare_name(unescaped(text)?.as_bytes())
 }
 
 /// `=2C` and `=3D` and no other `=`, no comma.

@@ -2,7 +2,7 @@
 
 use crate::client::{ClientError, ClientMechanism};
 use crate::plain::verdict;
-use crate::prepare::prepare_octets;
+use crate::prepare::{prepare_name, prepare_password};
 use crate::registry::Name;
 use crate::seam::{Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
@@ -28,17 +28,17 @@ impl Mechanism for Login {
                 *self = Login::User;
                 Turn::Challenge(b"Username:".to_vec())
             }
-            (Login::User, Input::Response(message)) => match prepare_octets(message) {
+            (Login::User, Input::Response(message)) => match prepare_name(message) {
                 Some(user) => {
                     *self = Login::Password(user);
                     Turn::Challenge(b"Password:".to_vec())
                 }
                 None => Turn::Done(Err(Rejection::Malformed)),
             },
-            (Login::Password(user), Input::Response(message)) => match prepare_octets(message) {
+            (Login::Password(user), Input::Response(message)) => match prepare_password(message) {
                 Some(password) => {
                     *self = Login::Asked;
-                    Turn::Ask(Question::Password { user, authzid: None, password: Secret::new(password) })
+                    Turn::Ask(Question::Password { user, authzid: None, password })
                 }
                 None => Turn::Done(Err(Rejection::Malformed)),
             },

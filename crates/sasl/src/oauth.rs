@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::client::{ClientError, ClientMechanism};
 use crate::gs2::{self, Flag};
-use crate::prepare::prepare_octets;
+use crate::prepare::prepare_name;
 use crate::registry::Name;
 use crate::seam::{Answer, Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
@@ -131,7 +131,7 @@ fn question(dialect: Dialect, message: &[u8]) -> Option<Question> {
         let (key, value) = pair.split_once('=').filter(|(key, value)| is_key(key) && is_value(key, value))?;
         let repeated = match key {
             "auth" => token.replace(bearer(value)?).is_some(),
-            "user" if dialect == Dialect::Xoauth2 => user.replace(prepare_octets(value.as_bytes())?).is_some(),
+            "user" if dialect == Dialect::Xoauth2 => user.replace(prepare_name(value.as_bytes())?).is_some(),
             "host" => host.replace(value.to_owned()).is_some(),
             "port" => port.replace(decimal(value)?).is_some(),
             _ => false, // reserved, or of somebody's own (RFC 7628 §3.1)
@@ -197,7 +197,8 @@ impl fmt::Debug for OauthClient {
 }
 
 impl OauthClient {
-    /// OAUTHBEARER; the user may be left out where the token tells.
+    /// OAUTHBEARER; the user may be left out where the token tells. With an empty token the server is asked which scope it wants
+    /// (RFC 7628 §4.3): it refuses, and [`ClientError::Told`] has its JSON.
     pub fn bearer(user: Option<&str>, token: Secret) -> Self {
         let user = user.map(str::to_owned);
         OauthClient { dialect: Dialect::OauthBearer, user, token, host: None, told: None }
@@ -229,7 +230,9 @@ impl ClientMechanism for OauthClient {
         if let (Dialect::OauthBearer, Some((host, port))) = (self.dialect, &self.host) {
             head += &format!("host={host}\x01port={port}\x01");
         }
-        Some(Secret::new([head.as_bytes(), b"auth=Bearer ", self.token.expose(), b"\x01\x01"].concat()))
+        // with no token it is the question for the scope (RFC 7628 §4.3)
+        let scheme: &[u8] = if self.token.expose().is_empty() { b"auth=" } else { b"auth=Bearer " };
+        Some(Secret::new([head.as_bytes(), scheme, self.token.expose(), b"\x01\x01"].concat()))
     }
 
     /// A challenge is a refusal in JSON; it is acknowledged, and the server's no follows (RFC 7628 §3.2.3).

@@ -1,7 +1,7 @@
 //! PLAIN (RFC 4616): `[authzid] NUL authcid NUL passwd`.
 
 use crate::client::{ClientError, ClientMechanism};
-use crate::prepare::prepare_octets;
+use crate::prepare::{prepare_name, prepare_password};
 use crate::registry::Name;
 use crate::seam::{Answer, Input, Mechanism, Question, Rejection, Turn};
 use crate::secret::Secret;
@@ -45,9 +45,9 @@ fn parse(message: &[u8]) -> Option<Question> {
     let [authzid, user, password] = parts.as_slice() else {
         return None;
     };
-    let user = prepare_octets(user)?;
-    let authzid = if authzid.is_empty() { None } else { Some(prepare_octets(authzid)?) };
-    let password = Secret::new(prepare_octets(password)?);
+    let user = prepare_name(user)?;
+    let authzid = if authzid.is_empty() { None } else { Some(prepare_name(authzid)?) };
+    let password = prepare_password(password)?;
     Some(Question::Password { authzid: authzid.filter(|authzid| *authzid != user), user, password })
 }
 

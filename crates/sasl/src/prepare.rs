@@ -7,6 +7,8 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
+
 /// The text has characters that no user name or password may have, or nothing is left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("prohibited characters")]
@@ -25,11 +27,20 @@ pub fn prepare_query(text: &str) -> Result<Cow<'_, str>, PrepareError> {
     saslprep(text, Unassigned::Allowed)
 }
 
-/// Octets of a peer: UTF-8 of at most 255 octets (RFC 4616 §2), prepared, and not empty before or after. Normalization makes
-/// some characters longer, up to eleven times.
-pub(crate) fn prepare_octets(octets: &[u8]) -> Option<String> {
+/// A name that a peer says: UTF-8, prepared, not empty, and at most 255 octets (RFC 4616 §2), before and after: it is what others
+/// are told.
+pub(crate) fn prepare_name(octets: &[u8]) -> Option<String> {
+    query(octets).map(Cow::into_owned).filter(|name| name.len() <= 255)
+}
+
+/// A password that a peer says: it may have 255 octets, and normalization makes some characters longer, up to eleven times.
+pub(crate) fn prepare_password(octets: &[u8]) -> Option<Secret> {
+    query(octets).map(|password| Secret::new(password.into_owned()))
+}
+
+fn query(octets: &[u8]) -> Option<Cow<'_, str>> {
     let text = std::str::from_utf8(octets).ok().filter(|text| text.len() <= 255)?;
-    prepare_query(text).ok().map(Cow::into_owned)
+    prepare_query(text).ok()
 }
 
 /// What a string is for (RFC 3454 §7).

@@ -4,8 +4,9 @@
 mod store;
 
 use gatepost_sasl::{
-    Answer, ChoiceError, ClientError, ClientMechanism, Credentials, Identity, Input, Limits, Mechanism, Name, Policy,
-    Question, Rejection, ScramClient, ScramHash, Secret, TokenRefusal, Turn, choose, mechanism, offered,
+    Answer, ChoiceError, ClientError, ClientMechanism, Credentials, Identity, Input, Limits, Mechanism, Name,
+    OauthClient, Policy, Question, Rejection, ScramClient, ScramHash, Secret, TokenRefusal, Turn, choose, mechanism,
+    offered,
 };
 use gatepost_wire::{TlsInfo, TlsVersion};
 use store::{Store, tls};
@@ -304,6 +305,8 @@ fn tokens_are_tokens() {
         assert_eq!(choice.err(), Some(ChoiceError::Token), "{token:?}");
     }
     let message = b"n,a=user@example.com,\x01host=server.example.com\x01port=143\x01auth=\x01\x01";
+    let client = OauthClient::bearer(Some("user@example.com"), Secret::new("")).host("server.example.com", 143).first();
+    assert_eq!(client, Some(Secret::new(*message)));
     for refused in [true, false] {
         let mut server = server("OAUTHBEARER");
         let Turn::Ask(Question::Token { token, .. }) = server.step(Input::Response(message)) else { panic!() };

@@ -56,6 +56,7 @@ fn every_line_is_checked() {
         ("bob:{SHA}x".into(), kind(VerifierError::Kind)),
         (ann.replace("4096", "0"), kind(VerifierError::Scram)),
         (ann.replace("4096", "+4096"), kind(VerifierError::Scram)),
+        (ann.replace("4096", "04096"), kind(VerifierError::Scram)),
         (ann.replace("4096", "10000001"), kind(VerifierError::Scram)),
         (ann.replace("W22ZaJ0SNY7soEsUEjb6gQ==", &"AAAA".repeat(342)), kind(VerifierError::Scram)),
         (format!("{ann} "), kind(VerifierError::Scram)),

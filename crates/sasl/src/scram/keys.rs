@@ -130,7 +130,8 @@ impl FromStr for ScramKeys {
             let hash = hash.into_iter().find(|hash| hash.as_str() == name).filter(|_| parts.next().is_none())?;
             let ((iterations, salt), (stored, server)) = (head.split_once(':')?, keys.split_once(':')?);
             let key = |text: &str| Secret::from_base64(text.as_bytes()).ok();
-            let iterations = Some(iterations).filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()))?;
+            let digits = |text: &&str| text.bytes().all(|octet| octet.is_ascii_digit()) && !text.starts_with('0');
+            let iterations = Some(iterations).filter(digits)?; // what is read is printed the same
             let (salt, iterations) = (base64::decode(salt).ok()?, iterations.parse().ok()?);
             ScramKeys::from_parts(hash, &salt, iterations, key(stored)?, key(server)?).ok()
         };
