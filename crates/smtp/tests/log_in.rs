@@ -128,6 +128,53 @@ fn every_exchange_has_a_nonce_of_its_own() {
     assert_eq!(nonces.len(), 2, "{nonces:?}");
 }
 
+/// At each step of each mechanism: cancelled, not base64, too long, out of turn. Each has its code (RFC 4954 §4, §6), none
+/// leaves anything behind: an AUTH that is right follows, and then none any more.
+#[test]
+fn exchanges_end_at_every_step_and_begin_anew() {
+    let mut users = UserFile::new();
+    let keys = ScramKeys::derive(ScramHash::Sha256, &Secret::new("pencil"), b"salt of 16 bytes", ITERATIONS);
+    users.add("ann", Verifier::Scram(keys)).unwrap();
+    let encode = |text: &str| gatepost_syntax::base64::encode(text);
+    let (long, wrong) = ("A".repeat(12_292), encode("\u{7}"));
+    for (name, steps) in [
+        ("PLAIN", vec![]),
+        ("LOGIN", vec![encode("ann")]),
+        ("EXTERNAL", vec![]),
+        ("OAUTHBEARER", vec![]),
+        ("OAUTHBEARER", vec![encode("n,,\x01auth=Bearer abc\x01\x01")]),
+        ("OAUTHBEARER", vec![encode("n,a=ann,\x01auth=\x01\x01")]),
+        ("XOAUTH2", vec![encode("user=ann\x01auth=Bearer abc\x01\x01")]),
+        ("scram-sha-256", vec![]),
+        ("SCRAM-SHA-256", vec![encode("n,,n=ann,r=abc")]),
+        ("SCRAM-SHA-256-PLUS", vec![encode("p=tls-exporter,,n=ann,r=abc")]),
+    ] {
+        for (line, code) in [("*", "501 "), ("!", "501 5.5.2"), ("=", "501 5.5.2"), (&long, "500 5.5.6"), (&wrong, "5")]
+        {
+            let mut config = server::Config::new("mx.example".parse().unwrap(), server::Profile::Submission);
+            config.sasl = Policy::of(Name::ALL);
+            let mut server = server::Server::new(config, "servernonce");
+            let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+            (tls.exporter, tls.client_certificate) = (Some(vec![1; 32]), Some(b"a certificate".to_vec()));
+            server.secured(tls);
+            let mut say = |line: &str| {
+                server.feed(format!("{line}\r\n").as_bytes());
+                reply(&mut server, &users)
+            };
+            assert!(say("EHLO x").contains("250-AUTH EXTERNAL SCRAM-SHA-512-PLUS "));
+            assert!(say(&format!("AUTH {name}")).starts_with("334 "), "{name}");
+            for step in &steps {
+                assert!(say(step).starts_with("334 "), "{name} {step}");
+            }
+            let said = say(line);
+            assert!(said.starts_with(code) && said.lines().count() == 1, "{name} {steps:?} {line:.9}: {said}");
+            assert!(say("MAIL FROM:<ann@example.test>").starts_with("530 5.7.0"), "{name}");
+            assert!(say(&format!("AUTH PLAIN {}", encode("\0ann\0pencil"))).starts_with("235 2.7.0"), "{name}");
+            assert!(say("AUTH PLAIN").starts_with("503 "), "{name}");
+        }
+    }
+}
+
 fn reply(server: &mut server::Server, users: &UserFile) -> String {
     let mut said = String::new();
     loop {
