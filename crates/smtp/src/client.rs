@@ -84,6 +84,8 @@ pub struct Client {
     lmtp: bool,
     /// Transactions so far.
     messages: u64,
+    /// Whether the server knows who we are.
+    authenticated: bool,
 }
 
 impl std::fmt::Debug for Client {
@@ -109,6 +111,7 @@ impl Client {
             tls: None,
             lmtp: false,
             messages: 0,
+            authenticated: false,
         }
     }
 
@@ -329,6 +332,7 @@ impl Client {
         let (accepted, name) = (response.is_positive(), exchange.name());
         match exchange.end(accepted) {
             Ok(()) => {
+                self.authenticated = true;
                 self.events.push_back(Event::Authenticated(name));
                 self.state = State::Ready;
             }
@@ -378,6 +382,7 @@ impl Endpoint for Client {
         // RFC 3207 §4.2: all that was known before is forgotten
         self.tls = Some(tls);
         self.capabilities = Capabilities::default();
+        self.authenticated = false;
         self.input.clear();
         if matches!(self.state, State::Upgrading) {
             self.hello(true);

@@ -45,6 +45,9 @@ pub struct MailFrom {
     pub envelope_id: Option<EnvelopeId>,
     /// `REQUIRETLS` (RFC 8689).
     pub require_tls: bool,
+    /// `AUTH=<>`: who submitted the message is not known, or not to be told (RFC 4954 §5). A relay says so where it has logged
+    /// in, lest the next server takes the message for the relay's own; a client that submits its own messages does not.
+    pub unknown_submitter: bool,
 }
 
 impl MailFrom {
@@ -58,6 +61,7 @@ impl MailFrom {
             ret: None,
             envelope_id: None,
             require_tls: false,
+            unknown_submitter: false,
         }
     }
 
@@ -90,7 +94,8 @@ impl fmt::Display for MailFrom {
         if let Some(id) = &self.envelope_id {
             write!(f, " ENVID={id}")?;
         }
-        for (is, word) in [(self.utf8, " SMTPUTF8"), (self.require_tls, " REQUIRETLS")] {
+        let words = [(self.utf8, " SMTPUTF8"), (self.require_tls, " REQUIRETLS"), (self.unknown_submitter, " AUTH=<>")];
+        for (is, word) in words {
             f.write_str(if is { word } else { "" })?;
         }
         Ok(())

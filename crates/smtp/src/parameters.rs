@@ -19,8 +19,11 @@ pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command<'static>, Command
             (4, Some(value)) if is("BODY") => once(&mut body, parse_body(value))?,
             (3, Some(value)) if is("RET") => once(&mut mail.ret, Returned::parse(value))?,
             (5, Some(value)) if is("ENVID") => once(&mut mail.envelope_id, EnvelopeId::parse(value))?,
-            // RFC 4954 §5: anybody may send it; nothing is concluded from it
-            (4, Some(value)) if is("AUTH") => once(&mut auth, (value == "<>" || is_xtext(value)).then_some(()))?,
+            // RFC 4954 §5: anybody may send it; nothing is concluded from a mailbox
+            (4, Some(value)) if is("AUTH") => {
+                mail.unknown_submitter = value == "<>";
+                once(&mut auth, (mail.unknown_submitter || is_xtext(value)).then_some(()))?;
+            }
             (8, None) if is("SMTPUTF8") => flag(&mut mail.utf8)?,
             (10, None) if is("REQUIRETLS") => flag(&mut mail.require_tls)?,
             _ => return Err(not_taken(&["SIZE", "BODY", "RET", "ENVID", "AUTH", "SMTPUTF8", "REQUIRETLS"], name)),

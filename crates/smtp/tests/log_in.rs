@@ -5,8 +5,10 @@ use gatepost_sasl::{
     ChoiceError, ClientError, ClientExchange, Credentials, ITERATIONS, Name, Policy, ScramClient, ScramHash, ScramKeys,
     Secret, UserFile, Verifier,
 };
-use gatepost_smtp::client::{Client, Config, Event, Failure, Limits};
+use gatepost_smtp::MailFrom;
+use gatepost_smtp::client::{Client, Config, Envelope, Event, Failure, Limits};
 use gatepost_smtp::server;
+use gatepost_syntax::{ForwardPath, ReversePath};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 
 /// A server whose certificate was not verified gets no password, and one that does not offer SCRAM gets none either where
@@ -84,6 +86,38 @@ fn challenges_may_be_long() {
         assert_eq!(said.ends_with("AQ==\r\n"), fits);
         let told = Failure::Authentication(ClientError::Told("\0".repeat(octets / 4 * 3)));
         assert_eq!(event, Event::Failed(if fits { told } else { Failure::Malformed }));
+    }
+}
+
+/// RFC 4954 §5: a relay that has logged in does not let messages be taken for its own.
+#[test]
+fn a_relay_that_logs_in_tells_that_it_is_not_the_submitter() {
+    for (logs_in, unknown, parameter) in [(true, true, " AUTH=<>"), (true, false, ""), (false, true, "")] {
+        let (name, limits) = ("client.example".parse().unwrap(), Limits::default());
+        let mut client = Client::new(Config { name, require_tls: true, limits });
+        let mut info = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+        info.server_verified = true;
+        client.secured(info);
+        let mut answers = ["220 x\r\n", "250-x\r\n250 AUTH PLAIN\r\n", "235 yes\r\n"].into_iter();
+        let (mut said, mut in_it) = (String::new(), !logs_in);
+        while !said.contains("MAIL") {
+            match client.poll() {
+                Step::Event(Event::Ready(_)) if in_it => {
+                    let mut mail = MailFrom::new(ReversePath::parse("<ann@example.test>").unwrap());
+                    mail.unknown_submitter = unknown;
+                    client.send(Envelope::new(mail, [ForwardPath::parse("<bob@example.test>").unwrap()]));
+                }
+                Step::Event(Event::Ready(_)) => {
+                    client.log_in(&Credentials::password("ann", "pencil"), &Policy::client(), "nonce");
+                }
+                Step::Event(event) => in_it = matches!(event, Event::Authenticated(_)),
+                Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
+                Step::Read(_) => client.feed(answers.next().unwrap().as_bytes()),
+                step => panic!("{step:?}"),
+            }
+        }
+        let mail = said.lines().last().unwrap();
+        assert_eq!(mail, format!("MAIL FROM:<ann@example.test>{parameter}"), "{logs_in} {unknown}");
     }
 }
 

@@ -241,6 +241,7 @@ fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
     mail.utf8 = entry.utf8;
     mail.ret = entry.from.mailbox().map(|_| entry.returned);
     mail.envelope_id.clone_from(&entry.envelope_id);
+    mail.unknown_submitter = true; // said where we log in
     Envelope { mail, to: to.collect() } // without what RFC 3461 adds where that is not offered: the endpoint sees to it
 }
 

@@ -50,6 +50,7 @@ impl Client {
         let offered = &self.capabilities;
         let mail = &mut envelope.mail;
         mail.size = mail.size.filter(|_| offered.size.is_some());
+        mail.unknown_submitter &= self.authenticated; // RFC 4954 §5
         if !offered.dsn {
             (mail.ret, mail.envelope_id) = (None, None);
             envelope.to.iter_mut().for_each(|to| (to.notify, to.original) = (None, None));
