@@ -1,6 +1,7 @@
 //! Users, in a file of `gatepost-sasl`: nobody can log in with what is in it.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use gatepost_sasl::{
 };
 use gatepost_syntax::{Domain, Mailbox, MailboxError};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 /// Users, whose names are mailboxes. Clones share them; [`Users::reload`] changes them for all.
 #[derive(Clone)]
@@ -19,6 +21,9 @@ pub struct Users {
     file: Arc<ArcSwap<UserFile>>,
     /// Makes users that do not exist look like those that do.
     secret: Arc<Secret>,
+    /// How many passwords may be hashed at a time, one for each processor: more would not be faster, and argon2 takes 19 MiB for
+    /// each.
+    hashing: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Users {
@@ -70,7 +75,8 @@ impl Users {
     /// Nobody yet. The secret is 32 octets of randomness that stay the same for as long as possible: with it nobody can
     /// tell users that exist from those that do not.
     pub fn new(secret: Secret) -> Self {
-        Users { file: Arc::default(), secret: Arc::new(secret) }
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Users { file: Arc::default(), secret: Arc::new(secret), hashing: Arc::new(Semaphore::new(processors)) }
     }
 
     /// Reads a [`UserFile`] whose names are mailboxes.
@@ -140,15 +146,45 @@ fn written(question: &Question) -> Question {
 impl Authenticator for Users {
     fn answer<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Answer> {
         let (file, secret, question) = (self.file.load_full(), Arc::clone(&self.secret), written(question));
+        let hashing = Arc::clone(&self.hashing);
         Box::pin(async move {
             match question {
                 // a password takes milliseconds of work, by intent
                 Question::Password { .. } => {
-                    let answer = tokio::task::spawn_blocking(move || file.answer(&question, &secret)).await;
-                    answer.unwrap_or(Answer::Unavailable)
+                    let Ok(place) = hashing.acquire_owned().await else { return Answer::Unavailable };
+                    let work = move || {
+                        let answer = file.answer(&question, &secret);
+                        drop(place); // not before: who left does not make room for another one
+                        answer
+                    };
+                    tokio::task::spawn_blocking(work).await.unwrap_or(Answer::Unavailable)
                 }
                 question => file.answer(&question, &secret),
             }
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Many who try passwords at once wait for each other, and take no more memory than the processors can use.
+    #[tokio::test]
+    async fn as_many_passwords_are_hashed_as_there_are_processors() {
+        let users = Users::new(Secret::new("a test secret"));
+        users.add(&"ann@example.test".parse().unwrap(), &Secret::new("pencil"), b"salt of 16 bytes").unwrap();
+        let question =
+            Question::Password { user: "ann@example.test".into(), authzid: None, password: Secret::new("pencil") };
+        let busy = users.hashing.acquire_many(users.hashing.available_permits().try_into().unwrap()).await.unwrap();
+        let mut answer = users.answer(&question);
+        assert!(tokio::time::timeout(Duration::from_millis(50), &mut answer).await.is_err());
+        let keys = Question::ScramKeys { hash: ScramHash::Sha256, user: "ann@example.test".into(), authzid: None };
+        assert!(matches!(users.answer(&keys).await, Answer::Keys(..)), "that is no work");
+        drop(busy);
+        assert!(matches!(answer.await, Answer::Grant(_)));
     }
 }
