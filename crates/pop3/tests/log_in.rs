@@ -156,3 +156,46 @@ fn names_and_passwords_of_user_and_pass_are_queries() {
         assert_eq!(question, asked.map(|user| (user.to_owned(), Secret::new("2"))), "{user:?}");
     }
 }
+
+/// At each step of each mechanism: cancelled, not base64, too long, out of turn. It is as if AUTH had not been said, and one that
+/// is right follows (RFC 5034 §4).
+#[test]
+fn exchanges_end_at_every_step_and_begin_anew() {
+    let mut users = UserFile::new();
+    let keys = ScramKeys::derive(ScramHash::Sha256, &Secret::new("pencil"), b"salt of 16 bytes", ITERATIONS);
+    users.add("ann", Verifier::Scram(keys)).unwrap();
+    let encode = |text: &str| gatepost_syntax::base64::encode(text);
+    let long = "A".repeat(12_292);
+    for (name, steps) in [
+        ("PLAIN", vec![]),
+        ("login", vec![encode("ann")]),
+        ("EXTERNAL", vec![]),
+        ("OAUTHBEARER", vec![encode("n,,\x01auth=Bearer abc\x01\x01")]),
+        ("XOAUTH2", vec![encode("user=ann\x01auth=Bearer abc\x01\x01")]),
+        ("SCRAM-SHA-256", vec![encode("n,,n=ann,r=abc")]),
+        ("SCRAM-SHA-256-PLUS", vec![encode("p=tls-exporter,,n=ann,r=abc")]),
+    ] {
+        for line in ["*", "!", "=", &long, &encode("\u{7}")] {
+            let config = server::Config { sasl: Policy::of(Name::ALL), ..server::Config::default() };
+            let mut server = server::Server::new(config, "servernonce");
+            let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+            (tls.exporter, tls.client_certificate) = (Some(vec![1; 32]), Some(b"a certificate".to_vec()));
+            server.secured(tls);
+            reply(&mut server, &users);
+            let mut say = |line: &str| {
+                server.feed(format!("{line}\r\n").as_bytes());
+                reply(&mut server, &users)
+            };
+            assert_eq!(say(&format!("AUTH {name}")).get(..2), Some("+ "), "{name}");
+            for step in &steps {
+                assert_eq!(say(step).get(..2), Some("+ "), "{name} {step}");
+            }
+            let said = say(line);
+            assert!(said.starts_with("-ERR ") && said.lines().count() == 1, "{name} {steps:?} {line:.9}: {said}");
+            assert_eq!(say("STAT"), "-ERR log in first\r\n");
+            // that the maildrop is locked is told to who is logged in only
+            let right = say(&format!("AUTH PLAIN {}", encode("\0ann\0pencil")));
+            assert!(right.starts_with("-ERR [IN-USE]"), "{name} {right}");
+        }
+    }
+}
