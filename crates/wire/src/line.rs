@@ -1,10 +1,12 @@
 //! Octets of the peer, cut into lines: only CRLF ends one, and no octet is searched twice.
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use zeroize::Zeroize;
 
 /// A bounded buffer of what came and was not used yet. There may be a log-in in it: what it leaves behind is wiped.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Input {
     buffer: BytesMut,
     /// How much of the buffer holds no line end.
@@ -14,7 +16,7 @@ pub struct Input {
 }
 
 /// What the buffer holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Line {
     /// A line without its CRLF: the reader's own, so that what is secret in it can be wiped.
     Whole(BytesMut),
@@ -28,6 +30,25 @@ pub enum Line {
 
 /// The first octets of a line, as many as verbs of commands have; NUL where there were fewer.
 pub type Verb = [u8; 4];
+
+/// How much there is: it may be a log-in.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Input({} octets)", self.buffer.len())
+    }
+}
+
+/// Likewise.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Line::Whole(line) => write!(f, "Whole({} octets)", line.len()),
+            Line::Malformed => f.write_str("Malformed"),
+            Line::TooLong(verb) => write!(f, "TooLong({:?})", String::from_utf8_lossy(verb)),
+            Line::Partial => f.write_str("Partial"),
+        }
+    }
+}
 
 impl Input {
     /// Nothing yet.
@@ -150,5 +171,15 @@ mod tests {
         input.feed_owned(BytesMut::from(&b"\r\nQUIT\r\n"[..]));
         assert!(matches!(input.line(9999), Line::Whole(line) if line == kept));
         assert!(matches!(input.line(9999), Line::Whole(line) if line == "QUIT"));
+    }
+
+    #[test]
+    fn what_may_be_a_password_is_not_shown() {
+        let mut input = Input::new();
+        input.feed(b"PASS pencil\r\nPASS pencil");
+        let line = input.line(512);
+        assert_eq!(format!("{line:?} {input:?}"), "Whole(11 octets) Input(11 octets)");
+        input.feed(b"\r\n");
+        assert_eq!(format!("{:?} {:?}", input.line(5), input.line(5)), "TooLong(\"PASS\") Partial");
     }
 }
