@@ -4,7 +4,7 @@
 mod json;
 mod text;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +34,8 @@ use crate::resolver::{Lookup, Resolver};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Zone {
-    /// Hashed fast and not against collisions: the names are those of the caller's own file.
+    /// Every name that exists. Hashed fast and not against collisions: they are those of the caller's own file.
     names: HashMap<Name, Entry, FxBuildHasher>,
-    /// Every name that has another one below it (RFC 8020).
-    above: HashSet<Name, FxBuildHasher>,
     /// Whether some name is a wildcard: without one, a name that is absent costs no further search.
     wildcards: bool,
     secure: bool,
@@ -48,6 +46,8 @@ struct Entry {
     records: BTreeMap<RecordType, Arc<[Record]>>,
     /// `None` is every type.
     failures: Vec<(Option<RecordType>, LookupError)>,
+    /// Whether the name exists only since another one is below it (RFC 8020).
+    implied: bool,
 }
 
 /// Why a zone can not be read.
@@ -135,7 +135,7 @@ impl Zone {
         let mut name = &question.name;
         for _ in 0..=ALIASES {
             let Some(entry) = self.entry(name) else {
-                return Ok(self.answer(self.nothing(name)));
+                return Ok(self.answer(Found::NxDomain));
             };
             // records that are given win over a failure of every type
             let given = entry.records.get(&question.kind);
@@ -164,7 +164,7 @@ impl Zone {
     fn entry(&self, name: &Name) -> Option<&Entry> {
         let found = self.names.get(name);
         // an empty non-terminal exists, and no wildcard answers for it
-        if found.is_some() || !self.wildcards || self.above.contains(name) {
+        if found.is_some() || !self.wildcards {
             return found;
         }
         let mut above = name.as_str();
@@ -172,7 +172,7 @@ impl Zone {
             if let Some(entry) = self.names.get(format!("*.{rest}").as_str()) {
                 return Some(entry);
             }
-            if self.names.contains_key(rest) || self.above.contains(rest) {
+            if self.names.contains_key(rest) {
                 return None;
             }
             above = rest;
@@ -182,16 +182,14 @@ impl Zone {
 
     fn entry_mut(&mut self, name: Name) -> &mut Entry {
         self.wildcards |= name.as_str().starts_with("*.");
-        let mut below = name.parent();
-        while let Some(parent) = below.take_if(|parent| !self.above.contains(parent)) {
-            below = parent.parent();
-            self.above.insert(parent);
+        let mut above = name.parent();
+        while let Some(parent) = above.take_if(|parent| !self.names.contains_key(parent)) {
+            above = parent.parent();
+            self.names.insert(parent, Entry { implied: true, ..Entry::default() });
         }
-        self.names.entry(name).or_default()
-    }
-
-    fn nothing(&self, name: &Name) -> Found {
-        if self.above.contains(name) { Found::NoData } else { Found::NxDomain }
+        let entry = self.names.entry(name).or_default();
+        entry.implied = false;
+        entry
     }
 }
 
