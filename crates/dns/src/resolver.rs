@@ -1,7 +1,6 @@
 //! The one seam between the policies and the network.
 
 use std::fmt;
-use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,7 +27,7 @@ pub struct Lookup<'a>(State<'a>);
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Answer, LookupError>> + Send + 'a>>;
 
 enum State<'a> {
-    Ready(Ready<Result<Answer, LookupError>>),
+    Ready(Result<Answer, LookupError>),
     Waiting(Waiting<'a>),
 }
 
@@ -40,7 +39,16 @@ impl<'a> Lookup<'a> {
 
     /// An answer that is there.
     pub fn ready(answer: Result<Answer, LookupError>) -> Self {
-        Lookup(State::Ready(ready(answer)))
+        Lookup(State::Ready(answer))
+    }
+
+    /// The answer, if it is at hand. To look at it here is cheaper than to wait for it: an answer that was just written is not moved
+    /// before it is read.
+    pub fn at_hand(&self) -> Option<&Result<Answer, LookupError>> {
+        match &self.0 {
+            State::Ready(answer) => Some(answer),
+            State::Waiting(_) => None,
+        }
     }
 }
 
@@ -49,7 +57,8 @@ impl Future for Lookup<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Ready(answer) => Pin::new(answer).poll(context),
+            // nobody polls a future again that is ready
+            State::Ready(answer) => Poll::Ready(std::mem::replace(answer, Err(LookupError::Malformed))),
             State::Waiting(answer) => answer.as_mut().poll(context),
         }
     }
