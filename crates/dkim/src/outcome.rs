@@ -265,22 +265,22 @@ impl SignatureOutcome {
             info = info.reason(reason);
         }
         if let Some(domain) = &self.domain {
-            info = info.with_domain(Key::HeaderD, domain);
+            info.add_domain(Key::HeaderD, domain);
         }
         // without the tag it would say no more than header.d
         if let Some(identity) = &self.identity {
             info = info.property("header", "i", identity);
         }
         if let Some(selector) = &self.selector {
-            info = info.with_domain(Key::HeaderS, selector);
+            info.add_domain(Key::HeaderS, selector);
         }
         if let Some(algorithm) = self.algorithm {
-            info = info.with(Key::HeaderA, algorithm.word());
+            info.add(Key::HeaderA, algorithm.word());
         }
-        match self.b_prefix() {
-            Some(b) => info.with(Key::HeaderB, &b),
-            None => info,
+        if let Some(b) = self.b_prefix() {
+            info.add(Key::HeaderB, &b);
         }
+        info
     }
 }
 

@@ -101,17 +101,27 @@ impl ResInfo {
     /// Adds a property of a known name; for the value see [`ResInfo::property`].
     #[must_use]
     pub fn with(mut self, key: Key, value: impl AsRef<str>) -> Self {
-        self.text.push_str(key.written());
-        push_value(&mut self.text, value.as_ref());
+        self.add(key, value);
         self
     }
 
     /// Adds a property of a known name whose value is a domain: no octet of one needs a quote, and none is looked at.
     #[must_use]
     pub fn with_domain(mut self, key: Key, domain: &Domain) -> Self {
+        self.add_domain(key, domain);
+        self
+    }
+
+    /// The same as [`ResInfo::with`], in place: what has many properties is not moved for each of them.
+    pub fn add(&mut self, key: Key, value: impl AsRef<str>) {
+        self.text.push_str(key.written());
+        push_value(&mut self.text, value.as_ref());
+    }
+
+    /// The same as [`ResInfo::with_domain`], in place.
+    pub fn add_domain(&mut self, key: Key, domain: &Domain) {
         self.text.push_str(key.written());
         self.text.push_str(domain.as_str());
-        self
     }
 
     /// Adds a property of any name. The value may hold anything: it is quoted where needed, and what no quoted string can hold is
@@ -288,13 +298,17 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Whether all octets of a text are of a class.
+/// Whether all octets of a text, which is short, are of a class: one octet after the other without a branch.
 fn are(text: &str, class: u8) -> bool {
-    text.bytes().all(|octet| is(octet, class))
+    text.bytes().fold(class, |all, octet| all & class_of(octet)) != 0
 }
 
 fn is(octet: u8, class: u8) -> bool {
-    CLASSES.get(usize::from(octet)).is_some_and(|of| of & class != 0)
+    class_of(octet) & class != 0
+}
+
+fn class_of(octet: u8) -> u8 {
+    CLASSES.get(usize::from(octet)).copied().unwrap_or_default()
 }
 
 /// Whether a value is written as it is: nothing in it that somebody could take for another part of the field.

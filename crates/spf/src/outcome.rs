@@ -231,11 +231,10 @@ impl Outcome {
             Scope::MailFrom => Key::SmtpMailfrom,
             Scope::Helo => Key::SmtpHelo,
         };
-        let info = ResInfo::new("spf", self.verdict.word());
-        let info = match &self.domain {
-            Some(domain) => info.with_domain(key, domain),
-            None => info,
-        };
+        let mut info = ResInfo::new("spf", self.verdict.word());
+        if let Some(domain) = &self.domain {
+            info.add_domain(key, domain);
+        }
         match self.reason() {
             Some(reason) => info.reason(reason),
             None => info,
