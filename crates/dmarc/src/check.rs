@@ -1,7 +1,7 @@
 //! Discovery and evaluation for a whole message.
 
 use gatepost_dns::Resolver;
-use gatepost_syntax::{AuthorError, Authors};
+use gatepost_syntax::{AuthorError, Authors, Domain};
 
 use crate::discovery::{Asking, Limits};
 use crate::evaluation::{evaluate, severity};
@@ -35,26 +35,28 @@ pub async fn check_by(
     if domains.len() > limits.authors {
         return Outcome::new(Verdict::PermError(PermError::ManyAuthors { count: domains.len() }), None);
     }
+    let mut asking = Asking::new(dns, limits, method);
+    match domains {
+        [] => Outcome::new(Verdict::PermError(PermError::Author(AuthorError::NoAddress)), None),
+        [author] => evaluate(asking.discover(author, passed).await, passed, preset),
+        several => worst_of(several, asking, passed, preset).await,
+    }
+}
+
+/// Judges each of several author domains: the worst result counts (RFC 9989 §11.5).
+async fn worst_of(authors: &[Domain], mut asking: Asking<'_>, passed: &Identifiers, preset: Preset) -> Outcome {
     let mut worst: Option<Outcome> = None;
     let mut judged = Vec::new();
-    let mut asking = Asking::new(dns, limits, method);
-    for author in domains {
+    for author in authors {
         let discovery = asking.discover(author, passed).await;
-        if domains.len() > 1 {
-            asking.next(&discovery);
-        }
+        asking.next(&discovery);
         let outcome = evaluate(discovery, passed, preset);
-        if domains.len() > 1 {
-            judged.push(Step::Judged { author: author.clone(), verdict: outcome.verdict.clone() });
-        }
+        judged.push(Step::Judged { author: author.clone(), verdict: outcome.verdict.clone() });
         if worst.as_ref().is_none_or(|worst| severity(&outcome) > severity(worst)) {
             worst = Some(outcome);
         }
     }
-    let no_address = || Outcome::new(Verdict::PermError(PermError::Author(AuthorError::NoAddress)), None);
-    let mut worst = worst.unwrap_or_else(no_address);
-    if !judged.is_empty() {
-        worst.trail.splice(..0, judged);
-    }
+    let mut worst = worst.unwrap_or_else(|| Outcome::new(Verdict::None, None));
+    worst.trail.splice(..0, judged);
     worst
 }

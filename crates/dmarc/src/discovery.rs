@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use gatepost_dns::{Answer, LookupError, Name, Question, RecordType, Resolver};
 use gatepost_syntax::{Domain, DomainRef};
-use smallvec::SmallVec;
 
-use crate::outcome::{Identifier, Identifiers, Method, Step};
+use crate::outcome::{Identifier, Identifiers, Method, Step, note};
 use crate::record::{Psd, Record};
 
 /// Stands before a domain where its record is (RFC 9989 §4.6).
@@ -41,13 +40,13 @@ pub struct Discovery {
     pub(crate) author: Domain,
     pub(crate) method: Method,
     /// The applicable record and where it is.
-    pub(crate) policy: Result<Option<(Domain, Arc<Record>)>, LookupError>,
+    pub(crate) policy: Result<Option<Policy>, LookupError>,
     /// The organizational domain of the author domain, where it matters.
     pub(crate) org_domain: Option<Result<Domain, LookupError>>,
     /// Whether the author domain exists; asked only where it matters.
     pub(crate) exists: Result<bool, LookupError>,
     /// Organizational domains of identifiers, where they were needed.
-    pub(crate) identifier_orgs: Vec<(Domain, Result<Domain, LookupError>)>,
+    pub(crate) identifier_orgs: IdentifierOrgs,
     pub(crate) trail: Vec<Step>,
 }
 
@@ -63,7 +62,7 @@ pub async fn org_domain(
     limits: &Limits,
 ) -> (Result<Domain, LookupError>, Vec<Question>) {
     let mut asking = Asking::new(dns, limits, Method::TreeWalk);
-    let org = asking.walk(domain).await.map(|walk| org_of(domain, &walk));
+    let org = asking.walk(domain).await.map(|(org, _)| org);
     let questions = asking.trail.into_iter().filter_map(|step| match step {
         Step::Asked { question, .. } => Some(question),
         _ => None,
@@ -71,8 +70,14 @@ pub async fn org_domain(
     (org, questions.collect())
 }
 
-/// The records on the way up from a domain, each with how many of its right-most labels it is found at.
-type Walk = SmallVec<[(usize, Arc<Record>); 2]>;
+/// Identifiers with their organizational domains.
+pub(crate) type IdentifierOrgs = Vec<(Domain, Result<Domain, LookupError>)>;
+
+/// A record, and the domain that it was found for.
+pub(crate) type Policy = (Domain, Arc<Record>);
+
+/// The same while a walk is under way.
+type Found<'a> = (DomainRef<'a>, Arc<Record>);
 
 /// Asks for the authors of a message: no name twice.
 pub(crate) struct Asking<'a> {
@@ -117,19 +122,15 @@ impl<'a> Asking<'a> {
         let own = self.record(author.borrowed()).await?;
         let relaxed = |record: &Arc<Record>| passed.compared(record).any(|i| !i.strict && i.domain != author);
         if own.as_ref().is_none_or(relaxed) {
-            let walked = self.organization(author).await;
-            if let (None, Ok((org, walk))) = (&own, &walked) {
-                let at_org = walk.iter().find(|(labels, _)| *labels == org.label_count());
-                let at_psd = walk.iter().find(|(_, record)| record.psd == Psd::Yes);
-                let of_org = at_org.map(|(_, record)| (org.clone(), Arc::clone(record)));
-                let of_psd = || at_psd.map(|(labels, record)| (author.last(*labels), Arc::clone(record)));
-                discovery.policy = Ok(of_org.or_else(of_psd));
-            }
-            // with a policy of its own the author domain needs no more to pass by an identical identifier
-            let org = walked.map(|(org, _)| org);
-            if let (None, Err(error)) = (&own, &org) {
-                return Err(*error);
-            }
+            let org = match (self.organization(author).await, &own) {
+                (Ok((org, policy)), None) => {
+                    discovery.policy = Ok(policy);
+                    Ok(org)
+                }
+                (Err(error), None) => return Err(error),
+                // with a policy of its own the author domain needs no more to pass by an identical identifier
+                (walked, Some(_)) => walked.map(|(org, _)| org),
+            };
             discovery.org_domain = Some(org);
         }
         if let Some(record) = own {
@@ -154,8 +155,8 @@ impl<'a> Asking<'a> {
         own_org: &Domain,
         record: &Record,
         passed: &Identifiers,
-    ) -> Vec<(Domain, Result<Domain, LookupError>)> {
-        let mut orgs: Vec<(Domain, _)> = Vec::new();
+    ) -> IdentifierOrgs {
+        let mut orgs = IdentifierOrgs::new();
         for identifier in passed.compared(record) {
             let known = orgs.iter().any(|(domain, _)| domain == identifier.domain);
             if known || !needs_walk(author, own_org, &identifier) {
@@ -172,34 +173,30 @@ impl<'a> Asking<'a> {
         orgs
     }
 
-    /// The organizational domain of a domain, and the records that were found on the way.
-    async fn organization(&mut self, from: &Domain) -> Result<(Domain, Walk), LookupError> {
+    /// The organizational domain of a domain, and the policy for it if it has no record of its own (RFC 9989 §4.10.1).
+    async fn organization(&mut self, from: &Domain) -> Result<(Domain, Option<Policy>), LookupError> {
         match self.method {
-            Method::TreeWalk => {
-                let walk = self.walk(from).await?;
-                let org_domain = org_of(from, &walk);
-                self.trail.push(Step::Walked { from: from.clone(), org_domain: org_domain.clone() });
-                Ok((org_domain, walk))
-            }
+            Method::TreeWalk => self.walk(from).await,
             #[cfg(feature = "psl")]
             Method::PublicSuffixList => {
                 let org_domain = crate::psl::org_domain(from);
                 self.trail.push(Step::Listed { from: from.clone(), org_domain: org_domain.clone() });
-                let labels = org_domain.label_count();
                 let record = self.record(org_domain.borrowed()).await?;
-                Ok((org_domain, record.map(|record| (labels, record)).into_iter().collect()))
+                let policy = record.map(|record| (org_domain.clone(), record));
+                Ok((org_domain, policy))
             }
         }
     }
 
     /// RFC 9989 §4.10, steps 1 to 7: from the start up to the top-level domain, at most 8 queries.
-    async fn walk(&mut self, start: &Domain) -> Result<Walk, LookupError> {
-        let mut walk = Walk::new();
+    async fn walk(&mut self, start: &Domain) -> Result<(Domain, Option<Policy>), LookupError> {
+        // a record that says what it is ends the walk: the last one tells, and for one of a public suffix that before it
+        let (mut before, mut last) = (None, None);
         let (mut here, mut labels) = (start.borrowed(), start.label_count());
         for _ in 0..self.limits.queries {
             if let Some(record) = self.record(here).await? {
                 let stop = record.psd != Psd::Unknown;
-                walk.push((labels, record));
+                before = last.replace((here, record));
                 if stop {
                     break;
                 }
@@ -211,7 +208,9 @@ impl<'a> Asking<'a> {
                 _ => (parent, labels - 1),
             };
         }
-        Ok(walk)
+        let told = told(start, before, last);
+        note(&mut self.trail, || Step::Walked { from: start.clone(), org_domain: told.0.clone() });
+        Ok(told)
     }
 
     /// The one valid record of a domain; several are none (RFC 9989 §4.10, steps 2 and 6).
@@ -224,10 +223,20 @@ impl<'a> Asking<'a> {
             return Ok(None);
         };
         let question = Question::new(name, RecordType::Txt);
-        let answer = self.dns.lookup(&question).await;
-        let found = answer.map(|answer| one_record(&answer, self.limits.record_bytes));
-        self.trail.push(Step::Asked { question, found: found.clone() });
+        let found = {
+            let lookup = self.dns.lookup(&question);
+            match lookup.at_hand() {
+                Some(answer) => self.read(answer),
+                None => self.read(&lookup.await),
+            }
+        };
+        note(&mut self.trail, || Step::Asked { question, found: found.clone() });
         found
+    }
+
+    /// What an answer says of it.
+    fn read(&self, answer: &Result<Answer, LookupError>) -> Result<Option<Arc<Record>>, LookupError> {
+        answer.as_ref().map(|answer| one_record(answer, self.limits.record_bytes)).map_err(|error| *error)
     }
 
     /// What is known of the record of a domain; it is noted that it was wanted for another author, too.
@@ -268,15 +277,22 @@ pub(crate) fn needs_walk(author: &Domain, org_domain: &Domain, identifier: &Iden
     !identifier.strict && identifier.domain != author && identifier.domain.is_or_below(org_domain)
 }
 
-/// RFC 9989 §4.10.2.
-fn org_of(start: &Domain, walk: &Walk) -> Domain {
-    let labels = start.label_count();
-    for (at, record) in walk {
-        match record.psd {
-            Psd::No => return start.last(*at),
-            Psd::Yes if *at != labels => return start.last(at + 1),
-            _ => {}
-        }
+/// What the last records of a walk tell: the organizational domain (RFC 9989 §4.10.2), and whose policy is that of a domain
+/// without one (RFC 9989 §4.10.1).
+fn told<'a>(start: &Domain, before: Option<Found<'a>>, last: Option<Found<'a>>) -> (Domain, Option<Policy>) {
+    let Some((at, record)) = last else {
+        return (start.clone(), None);
+    };
+    if at == start.borrowed() {
+        return (start.clone(), Some((start.clone(), record)));
     }
-    start.last(walk.iter().map(|(at, _)| *at).min().unwrap_or(labels))
+    if record.psd != Psd::Yes {
+        let org_domain = Domain::from(at);
+        return (org_domain.clone(), Some((org_domain, record)));
+    }
+    // one label below a public suffix, whose policy counts where the organization has none
+    let org_domain = start.last(at.label_count() + 1);
+    let of_org = before.filter(|(at, _)| *at == org_domain.borrowed());
+    let (at, record) = of_org.unwrap_or((at, record));
+    (org_domain, Some((at.into(), record)))
 }

@@ -2,27 +2,36 @@
 
 use gatepost_syntax::Domain;
 
-use crate::discovery::{Discovery, needs_walk};
-use crate::outcome::{Identifier, Identifiers, Outcome, Preset, Step, Verdict};
+use crate::discovery::{Discovery, Policy, needs_walk};
+use crate::outcome::{Identifier, Identifiers, Outcome, Preset, Step, Verdict, note};
 use crate::record::{Record, Request};
 
 /// Judges one author domain.
 pub fn evaluate(mut discovery: Discovery, passed: &Identifiers, preset: Preset) -> Outcome {
-    let mut outcome = Outcome::new(Verdict::None, Some(discovery.author.clone()));
+    let mut outcome = Outcome::new(Verdict::None, None);
     outcome.trail = std::mem::take(&mut discovery.trail);
     outcome.method = discovery.method;
-    outcome.org_domain = discovery.org_domain.clone().and_then(Result::ok);
-    let (policy_domain, record) = match std::mem::replace(&mut discovery.policy, Ok(None)) {
-        Ok(Some(found)) => found,
-        Ok(None) => return outcome,
-        Err(_) => {
-            outcome.verdict = Verdict::TempError;
-            return outcome;
-        }
-    };
+    match std::mem::replace(&mut discovery.policy, Ok(None)) {
+        Ok(Some(policy)) => apply(&discovery, policy, passed, preset, &mut outcome),
+        Ok(None) => {}
+        Err(_) => outcome.verdict = Verdict::TempError,
+    }
+    outcome.org_domain = discovery.org_domain.and_then(Result::ok);
+    outcome.author = Some(discovery.author);
+    outcome
+}
+
+/// What the record of the policy domain makes of a message.
+fn apply(
+    discovery: &Discovery,
+    (policy_domain, record): Policy,
+    passed: &Identifiers,
+    preset: Preset,
+    outcome: &mut Outcome,
+) {
     // RFC 9989 §4.10.1: without a valid policy and without rua there is no DMARC processing
     let Ok(requests) = record.requests() else {
-        return outcome;
+        return;
     };
     let (own, exists) = (policy_domain == discovery.author, discovery.exists != Ok(false));
     let request = match (own, exists) {
@@ -33,7 +42,7 @@ pub fn evaluate(mut discovery: Discovery, passed: &Identifiers, preset: Preset) 
     outcome.requested = Some(request);
     outcome.deciding = Some(record.deciding(own, exists));
     outcome.effective = if record.testing { request.lowered() } else { request };
-    let undecided = compare(&discovery, &record, passed, &mut outcome) || discovery.exists.is_err();
+    let undecided = compare(discovery, &record, passed, outcome) || discovery.exists.is_err();
     outcome.verdict = if outcome.aligned.spf || outcome.aligned.dkim {
         Verdict::Pass // an aligned pass needs nothing that failed
     } else if undecided {
@@ -46,24 +55,24 @@ pub fn evaluate(mut discovery: Discovery, passed: &Identifiers, preset: Preset) 
     }
     outcome.policy_domain = Some(policy_domain);
     outcome.record = Some(record);
-    outcome
 }
 
 /// Compares the identifiers. Whether one that might be aligned could not be decided: its own check failed for now, or a
 /// look-up that alignment needs did. Others do not matter (RFC 9989 §5.3.6).
 fn compare(discovery: &Discovery, record: &Record, passed: &Identifiers, outcome: &mut Outcome) -> bool {
     let mut undecided = false;
-    passed.compared(record).for_each(|identifier| {
-        let Identifier { method, strict, passed, .. } = identifier;
+    for identifier in passed.compared(record) {
         let Some(aligned) = is_aligned(discovery, &identifier) else {
             undecided = true;
-            return;
+            continue;
         };
+        let Identifier { method, domain, strict, passed } = identifier;
         undecided |= aligned && !passed;
         outcome.aligned.spf |= aligned && passed && method == "spf";
         outcome.aligned.dkim |= aligned && passed && method == "dkim";
-        outcome.trail.push(Step::Compared { method, identifier: identifier.domain.clone(), strict, passed, aligned });
-    });
+        let identifier = domain.clone();
+        note(&mut outcome.trail, || Step::Compared { method, identifier, strict, passed, aligned });
+    }
     undecided
 }
 

@@ -57,9 +57,10 @@ impl Identifiers {
     }
 
     /// All identifiers, those that passed first.
-    pub(crate) fn compared<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = Identifier<'a>> {
-        let spf = |domain, passed| Identifier { method: "spf", domain, strict: record.strict_spf, passed };
-        let dkim = |domain, passed| Identifier { method: "dkim", domain, strict: record.strict_dkim, passed };
+    pub(crate) fn compared<'a>(&'a self, record: &Record) -> impl Iterator<Item = Identifier<'a>> + use<'a> {
+        let (strict_spf, strict_dkim) = (record.strict_spf, record.strict_dkim);
+        let spf = move |domain, passed| Identifier { method: "spf", domain, strict: strict_spf, passed };
+        let dkim = move |domain, passed| Identifier { method: "dkim", domain, strict: strict_dkim, passed };
         let passed = self.spf.iter().map(move |d| spf(d, true)).chain(self.dkim.iter().map(move |d| dkim(d, true)));
         let undecided = self.spf_undecided.iter().map(move |d| spf(d, false));
         passed.chain(undecided).chain(self.dkim_undecided.iter().map(move |d| dkim(d, false)))
@@ -257,12 +258,12 @@ impl Outcome {
             info = info.reason(error.to_string());
         }
         if let Some(author) = &self.author {
-            info = info.with_domain(Key::HeaderFrom, author);
+            info.add_domain(Key::HeaderFrom, author);
         }
-        match self.requested {
-            Some(request) => info.with(Key::PolicyDmarc, request.word()),
-            None => info,
+        if let Some(request) = self.requested {
+            info.add(Key::PolicyDmarc, request.word());
         }
+        info
     }
 }
 
@@ -299,13 +300,20 @@ impl Outcome {
     }
 }
 
+/// Adds a step, which is made where it is kept: a copy that is read right after it was written is what a judgement waits for.
+#[inline]
+pub(crate) fn note(trail: &mut Vec<Step>, step: impl FnOnce() -> Step) {
+    trail.extend(std::iter::once_with(step));
+}
+
 impl Step {
     /// What the question for the record of a domain found, if this is it.
     pub(crate) fn found(&self, domain: &str) -> Option<&Result<Option<Arc<Record>>, LookupError>> {
         match self {
             Step::Asked { question, found } => {
-                let (_, asked) = question.name.as_str().split_at_checked(PREFIX.len() + 1)?;
-                (asked == domain).then_some(found)
+                // the name of each question is the prefix, a dot and the domain
+                let asked = question.name.as_str();
+                (asked.len() == PREFIX.len() + 1 + domain.len() && asked.ends_with(domain)).then_some(found)
             }
             _ => None,
         }

@@ -107,7 +107,7 @@ impl Domain {
 
     /// How many labels there are, at least one.
     pub fn label_count(&self) -> usize {
-        self.0.bytes().filter(|octet| *octet == b'.').count() + 1
+        self.borrowed().label_count()
     }
 
     /// The domain without its left-most label; `None` for a single label.
@@ -168,6 +168,11 @@ impl<'a> DomainRef<'a> {
         self.0.get(dot + 1..).map(DomainRef)
     }
 
+    /// How many labels there are, at least one.
+    pub fn label_count(self) -> usize {
+        self.0.bytes().filter(|octet| *octet == b'.').count() + 1
+    }
+
     /// The domain itself and all above it.
     pub fn up(self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self), |domain| domain.parent())
@@ -185,6 +190,12 @@ impl<'a> DomainRef<'a> {
 impl<'a> From<&'a Domain> for DomainRef<'a> {
     fn from(domain: &'a Domain) -> Self {
         domain.borrowed()
+    }
+}
+
+impl From<DomainRef<'_>> for Domain {
+    fn from(domain: DomainRef<'_>) -> Self {
+        Domain(domain.0.into())
     }
 }
 
