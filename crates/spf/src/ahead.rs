@@ -5,9 +5,10 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use gatepost_dns::{Answer, LookupError, Question, Resolver};
+use gatepost_dns::{Question, Resolver};
 
-type Asked = Result<Answer, LookupError>;
+use crate::lookups::Asked;
+
 type Running<'a> = Pin<Box<dyn Future<Output = Asked> + Send + 'a>>;
 
 pub(crate) struct Ahead<'a> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use gatepost_dns::{Answer, Name, RecordType, Resolver};
+use gatepost_dns::{Answer, Name, Question, RecordType, Resolver};
 use gatepost_syntax::Domain;
 
 use crate::ahead::Ahead;
 use crate::explanation;
+use crate::lookups::Asked;
 use crate::macros::{MacroString, Values};
 use crate::outcome::{PermError, TempError, Verdict, Via};
 use crate::query::{Limits, Query};
@@ -128,7 +129,9 @@ impl<'a> Evaluation<'a> {
         let mut goal = Goal { name: Name::from(domain), via: None, depth: 0 };
         let mut around: Vec<Frame> = Vec::new();
         loop {
-            let mut frame = self.enter(goal).await?;
+            let question = Question::new(goal.name, RecordType::Txt);
+            let answer = self.lookup(&question).await;
+            let mut frame = self.enter(question, answer, goal.via, goal.depth)?;
             goal = loop {
                 self.advance(&mut frame);
                 let mut found = match frame.directive().map(|directive| (&directive.mechanism, directive.span.start)) {
@@ -168,16 +171,16 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The one SPF record of a domain.
-    async fn enter(&mut self, Goal { name, via, depth }: Goal) -> Result<Frame, Stop> {
+    fn enter(&mut self, question: Question, answer: Asked, via: Option<Via>, depth: usize) -> Result<Frame, Stop> {
         let (found, longest) = (self.trail.steps().len(), self.limits.record_bytes);
-        let record = self.ask(name, RecordType::Txt, depth, |question, answer| {
+        let record = self.note(question, answer, depth, |question, answer| {
             record_of(&question.name, answer, longest).map_err(Stop::Perm)?.ok_or_else(|| match via {
                 None => Stop::Nothing,
                 // RFC 7208 §5.2, §6.1: the target of a term must have one
                 Some(via) => Stop::Perm(PermError::NoRecord { name: question.name.clone(), via }),
             })
         });
-        let frame = Frame { record: record.await.map_err(Stop::Temp)??, found, depth, next: 0, step: found };
+        let frame = Frame { record: record.map_err(Stop::Temp)??, found, depth, next: 0, step: found };
         self.look_ahead(&frame);
         Ok(frame)
     }

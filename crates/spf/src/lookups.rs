@@ -1,11 +1,14 @@
 //! Questions of an evaluation, each noted in its trail, and the names of the client (RFC 7208 §5.5, §7.3).
 
-use gatepost_dns::{Answer, Family, Name, Question, RecordType};
+use gatepost_dns::{Answer, Family, Lookup, LookupError, Name, Question, RecordType};
 
 use crate::address::in_network;
 use crate::evaluation::{Evaluation, Frame, Stop};
 use crate::outcome::{PermError, TempError};
 use crate::record::Mechanism;
+
+/// What came of a question.
+pub(crate) type Asked = Result<Answer, LookupError>;
 
 impl Evaluation<'_> {
     /// Names of the client that lead back to it (RFC 7208 §5.5): errors skip a name, names beyond the limit are ignored.
@@ -72,10 +75,26 @@ impl Evaluation<'_> {
         read: impl FnOnce(&Question, &Answer) -> T,
     ) -> Result<T, TempError> {
         let question = Question::new(name, kind);
-        let answer = match &mut self.ahead {
-            None => self.dns.lookup(&question).await,
-            Some(ahead) => ahead.answer(&question).await,
-        };
+        let answer = self.lookup(&question).await;
+        self.note(question, answer, depth, read)
+    }
+
+    /// The answer to a question, which may have been asked before its turn.
+    pub(crate) fn lookup<'q>(&'q mut self, question: &'q Question) -> Lookup<'q> {
+        match &mut self.ahead {
+            None => self.dns.lookup(question),
+            Some(ahead) => Lookup::new(ahead.answer(question)),
+        }
+    }
+
+    /// Notes an answer in the trail, and returns what `read` makes of it.
+    pub(crate) fn note<T>(
+        &mut self,
+        question: Question,
+        answer: Asked,
+        depth: usize,
+        read: impl FnOnce(&Question, &Answer) -> T,
+    ) -> Result<T, TempError> {
         let made = match &answer {
             Ok(answer) => Ok(read(&question, answer)),
             Err(error) => Err(TempError { question: question.clone(), error: *error }),

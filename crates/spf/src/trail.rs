@@ -148,13 +148,13 @@ impl Trail {
     /// Notes a question.
     #[inline]
     pub(crate) fn asked(&mut self, depth: usize, question: Question, answer: Result<Answer, LookupError>) {
-        self.push(Step::Asked { depth, question, answer });
+        self.push(|| Step::Asked { depth, question, answer });
     }
 
     /// Notes terms whose turn it is; returns the index of the step.
     #[inline]
     pub(crate) fn terms(&mut self, depth: usize, record: usize, place: Place) -> usize {
-        self.push(Step::Terms { depth, record, place, matched: false })
+        self.push(|| Step::Terms { depth, record, place, matched: false })
     }
 
     pub(crate) fn matched(&mut self, step: usize) {
@@ -163,12 +163,12 @@ impl Trail {
         }
     }
 
-    #[inline] // a step is written where it is kept: copies of its size are what an evaluation would wait for
-    fn push(&mut self, step: Step) -> usize {
+    #[inline] // a step is made where it is kept: copies of its size are what an evaluation would wait for
+    fn push(&mut self, step: impl FnOnce() -> Step) -> usize {
         if self.steps.len() == self.steps.capacity() {
             self.steps.reserve_exact(3 * STEPS);
         }
-        self.steps.push(step);
+        self.steps.extend(std::iter::once_with(step));
         self.steps.len() - 1
     }
 
