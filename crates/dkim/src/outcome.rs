@@ -246,7 +246,12 @@ impl SignatureOutcome {
 
     /// The first eight characters of `b=` (RFC 6008), where the field could be read.
     pub fn b_prefix(&self) -> Option<String> {
-        self.algorithm.and_then(|_| self.fingerprint.first_chunk::<6>()).map(base64::encode)
+        self.front_of_b().map(base64::encode)
+    }
+
+    /// The octets that these characters stand for.
+    fn front_of_b(&self) -> Option<&[u8; 6]> {
+        self.algorithm.and_then(|_| self.fingerprint.first_chunk())
     }
 
     /// The fields of a header section that the signature does not cover: anybody may have added them.
@@ -277,8 +282,9 @@ impl SignatureOutcome {
         if let Some(algorithm) = self.algorithm {
             info.add(Key::HeaderA, algorithm.word());
         }
-        if let Some(b) = self.b_prefix() {
-            info.add(Key::HeaderB, &b);
+        let mut room = [0; 8];
+        if let Some(b) = self.front_of_b().and_then(|front| base64::encode_into(front, &mut room)) {
+            info.add(Key::HeaderB, b);
         }
         info
     }

@@ -15,6 +15,17 @@ pub fn encode(octets: impl AsRef<[u8]>) -> String {
     STANDARD.encode(octets)
 }
 
+/// Encodes into the front of `out`; nothing when it does not fit.
+///
+/// ```
+/// assert_eq!(gatepost_syntax::base64::encode_into(b"octets", &mut [0; 8]), Some("b2N0ZXRz"));
+/// assert_eq!(gatepost_syntax::base64::encode_into(b"octets", &mut [0; 7]), None);
+/// ```
+pub fn encode_into(octets: impl AsRef<[u8]>, out: &mut [u8]) -> Option<&str> {
+    let length = STANDARD.encode_slice(octets, out).ok()?;
+    out.get(..length).and_then(|text| std::str::from_utf8(text).ok())
+}
+
 /// Decodes strictly: padding required, no white space (RFC 4954 §4).
 pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Base64Error> {
     STANDARD.decode(text).map_err(|_| Base64Error)
