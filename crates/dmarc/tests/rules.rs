@@ -24,8 +24,13 @@ fn zone(lines: &[(&str, &str)]) -> Zone {
     Zone::from_json(&format!("{{{}}}", lines.iter().map(line).collect::<Vec<_>>().join(","))).unwrap()
 }
 
+/// The outcome, which is the same whether answers are at hand, as those of a zone, or have to be waited for.
 fn judge(lines: &[(&str, &str)], from: &str, passed: &Identifiers, preset: Preset) -> Outcome {
-    block_on(check(&zone(lines), &author::parse(&format!("a@{from}")), passed, &Limits::default(), preset))
+    let (zone, authors, limits) = (zone(lines), author::parse(&format!("a@{from}")), Limits::default());
+    let outcome = block_on(check(&zone, &authors, passed, &limits, preset));
+    let waited = block_on(check(&Recorder::new(zone), &authors, passed, &limits, preset));
+    assert_eq!(outcome, waited);
+    outcome
 }
 
 fn dkim(name: &str) -> Identifiers {
@@ -167,6 +172,13 @@ fn which_record_applies() {
             "a.example.com",
             "fail",
             Some("example.com"),
+        ),
+        // the record below the organizational domain is that of neither
+        (
+            &[("com", "v=DMARC1; p=reject; psd=y"), ("mail.example.com", "v=DMARC1; p=none")],
+            "a.mail.example.com",
+            "fail",
+            Some("com"),
         ),
         (&[("other.com", "v=DMARC1; p=reject")], "a.example.com", "none", None),
     ];

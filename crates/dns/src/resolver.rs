@@ -44,6 +44,12 @@ impl<'a> Lookup<'a> {
 
     /// The answer, if it is at hand. To look at it here is cheaper than to wait for it: an answer that was just written is not moved
     /// before it is read.
+    ///
+    /// ```
+    /// use gatepost_dns::{Lookup, LookupError};
+    /// assert_eq!(Lookup::ready(Err(LookupError::Refused)).at_hand(), Some(&Err(LookupError::Refused)));
+    /// assert_eq!(Lookup::new(async { Err(LookupError::Refused) }).at_hand(), None);
+    /// ```
     pub fn at_hand(&self) -> Option<&Result<Answer, LookupError>> {
         match &self.0 {
             State::Ready(answer) => Some(answer),
