@@ -33,11 +33,13 @@ const LINE_OCTETS: usize = 300;
 
 impl AuthResults {
     /// A field of the server that calls itself `authserv_id` (RFC 8601 §2.5), without results.
+    #[inline]
     pub fn new(authserv_id: &str) -> Self {
         AuthResults { authserv_id: authserv_id.to_owned(), results: Vec::with_capacity(4) }
     }
 
     /// Adds a result.
+    #[inline] // to move the whole for each of them is what writing would wait for
     #[must_use]
     pub fn with(mut self, result: ResInfo) -> Self {
         self.results.push(result);
@@ -45,6 +47,7 @@ impl AuthResults {
     }
 
     /// Adds results.
+    #[inline]
     #[must_use]
     pub fn with_all(mut self, results: impl IntoIterator<Item = ResInfo>) -> Self {
         self.results.extend(results);
