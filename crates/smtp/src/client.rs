@@ -229,7 +229,10 @@ impl Client {
     }
 
     fn fail(&mut self, failure: Failure, fatal: bool) {
-        self.events.push_back(Event::Failed(failure));
+        // what becomes of QUIT is no failure of anything: many servers just close
+        if !matches!(self.state, State::Quitting) {
+            self.events.push_back(Event::Failed(failure));
+        }
         self.state = if fatal { State::Closed } else { State::Ready };
         if fatal {
             self.input.clear();
@@ -253,8 +256,10 @@ impl Client {
 
     /// Reads lines until a reply is whole; whether there was something to do.
     fn advance(&mut self) -> bool {
-        if matches!(self.state, State::Ready | State::Upgrading | State::Closed | State::Data(..)) {
-            return false;
+        match &self.state {
+            State::Ready | State::Upgrading | State::Closed | State::Data(..) => return false,
+            State::Chunks(chunks, _) if !chunks.is_awaited() => return false, // all are answered
+            _ => {}
         }
         let limit = match self.state {
             State::Authenticating(_) => self.config.limits.challenge.max(self.config.limits.line),
@@ -292,8 +297,9 @@ impl Client {
             State::Quitting => {}
             _ if fatal => self.fail(Failure::Refused(response), true),
             State::Greeting if response.is_positive() => self.hello(true),
-            State::Hello { .. } if response.is_positive() => {
-                self.capabilities = Capabilities::parse(&response);
+            State::Hello { extended } if response.is_positive() => {
+                // RFC 5321 §4.1.1.1: behind HELO there are no extensions
+                self.capabilities = if extended { Capabilities::parse(&response) } else { Capabilities::default() };
                 self.state = State::Ready;
             }
             State::Hello { extended: true } if response.is_permanent() && !self.config.require_tls && !self.lmtp => {
@@ -308,6 +314,11 @@ impl Client {
             State::Ending(ending) => self.ending(ending, response),
             State::Failing(left) => self.give_up(left - 1),
             State::Reset if response.is_positive() => self.state = State::Ready,
+            // RFC 5321 §4.1.1.10: nobody closes without having said QUIT
+            State::Greeting | State::Hello { .. } | State::Reset if self.tls.is_some() || !self.config.require_tls => {
+                self.events.push_back(Event::Failed(Failure::Refused(response)));
+                self.say("QUIT", State::Quitting);
+            }
             _ => self.fail(Failure::Refused(response), true),
         }
     }

@@ -37,16 +37,26 @@ impl Status {
         if fits { Status { class, subject, detail } } else { Status { class, subject: 0, detail: 0 } }
     }
 
-    /// What a reply means: the code in front of its text where that is of the reply's class (RFC 2034 §4), or `x.0.0`.
+    /// What a reply means: the code in front of its text where that is of the reply's class (RFC 2034 §4), or `x.0.0`. A 3yz
+    /// means that something is still to come, and is no success.
     pub fn of(response: &Response) -> Self {
         let class = match response.code / 100 {
             5 => Class::Permanent,
-            2 | 3 => Class::Success,
+            2 => Class::Success,
             _ => Class::Transient,
         };
         let word = response.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
         let written = Self::parse(word).filter(|status| status.class == class);
         written.unwrap_or(Status::new(class, 0, 0))
+    }
+
+    /// What a reply to RCPT means behind so many recipients that were accepted. There were servers that said 552 where they
+    /// had enough of them, and 452 is meant (RFC 5321 §4.5.3.1.10); a code that says something else is believed.
+    pub fn of_recipient(response: &Response, accepted: usize) -> Self {
+        match (response.code, Self::of(response)) {
+            (552, Status { subject: 0 | 5, .. }) if accepted > 0 => Status::new(Class::Transient, 5, 3),
+            (_, status) => status,
+        }
     }
 
     /// `status-code = ("2" / "4" / "5") "." 1*3digit "." 1*3digit` (RFC 3463 §2).
@@ -87,7 +97,8 @@ impl Failure {
     /// What is told to the sender of a message that came to this.
     pub fn status(&self) -> Status {
         let (class, subject, detail) = match self {
-            Failure::Refused(response) => return Status::of(response),
+            Failure::Refused(response) if !response.is_positive() => return Status::of(response),
+            Failure::Refused(_) => (Class::Transient, 5, 0), // a yes to something else than what was asked
             Failure::Timeout | Failure::Closed => (Class::Transient, 4, 2),
             Failure::Malformed | Failure::Unasked => (Class::Transient, 5, 0),
             Failure::Injected | Failure::Authentication(_) => (Class::Transient, 7, 5),

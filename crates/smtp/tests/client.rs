@@ -6,7 +6,7 @@ mod played;
 use gatepost_sasl::{ClientError, PlainClient, ScramClient, Secret};
 use gatepost_smtp::client::{Client, Config as ClientConfig, Envelope, Event as Heard, Failure};
 use gatepost_smtp::report::Returned;
-use gatepost_smtp::{Body, EnvelopeId, Notify, OriginalRecipient};
+use gatepost_smtp::{Body, EnvelopeId, Notify, OriginalRecipient, Status};
 use gatepost_syntax::ReversePath;
 use gatepost_wire::Endpoint;
 use played::{HI, client, deliver, envelope, play, response, tls};
@@ -247,4 +247,45 @@ fn lmtp_tells_what_became_of_each_recipient() {
         Heard::Done(response(452, "c")),
     ];
     assert_eq!(heard[3..], wanted);
+}
+
+/// RFC 9422: as many as the server takes at a time, one at least.
+#[test]
+fn limits_tell_how_many_recipients_go_together() {
+    let to = envelope(&["<a@x.example>", "<b@x.example>", "<c@y.example>", "<d@[192.0.2.1]>", "<e@z.example>"]).to;
+    for (offers, room) in [
+        ("RCPTMAX=100", 5),
+        ("RCPTMAX=2", 2),
+        ("RCPTMAX=1", 1),
+        ("RCPTMAX=0", 5), // malformed
+        ("RCPTDOMAINMAX=1", 2),
+        ("RCPTDOMAINMAX=2", 4),
+        ("RCPTDOMAINMAX=2 RCPTMAX=3", 3),
+        ("MAILMAX=1", 5),
+    ] {
+        let hello = format!("250-x\r\n250 LIMITS {offers}\r\n");
+        play(client(false), &["220 x\r\n", &hello, "221 x\r\n"], |client, event| {
+            if let Heard::Ready(offered) = event {
+                assert_eq!((offered.limits.room(&to), offered.limits.room(&[])), (room, 0), "{offers}");
+                client.quit();
+            }
+        });
+    }
+}
+
+/// RFC 5321 §4.5.3.1.10: too many recipients are to be tried again, whatever the number in front of it.
+#[test]
+fn too_many_recipients_is_no_failure_for_good() {
+    for (text, accepted, code) in [
+        ("too many recipients", 1, "4.5.3"),
+        ("5.5.3 too many recipients", 9, "4.5.3"),
+        ("5.2.2 mailbox full", 9, "5.2.2"),
+        ("too many recipients", 0, "5.0.0"), // none at all is another matter
+    ] {
+        assert_eq!(Status::of_recipient(&response(552, text), accepted).to_string(), code, "{text}");
+    }
+    assert_eq!(Status::of_recipient(&response(550, "no"), 9).to_string(), "5.0.0");
+    // a yes to something else than was asked is no success in a report
+    assert_eq!(Status::of(&response(354, "go")).to_string(), "4.0.0");
+    assert_eq!(Failure::Refused(response(250, "2.0.0 ok")).status().to_string(), "4.5.0");
 }

@@ -18,9 +18,14 @@ impl Chunks {
         Chunks { check: LineCheck::new(), open: 0 }
     }
 
-    /// Whether another chunk may be sent before those before it are answered.
+    /// Whether another chunk may be sent before those before it are answered: the first one in any case.
     pub(super) fn may_go_on(&self, offered: &Capabilities, limits: &Limits) -> bool {
-        self.open < if offered.pipelining { limits.chunks } else { 1 }
+        self.open < if offered.pipelining { limits.chunks.max(1) } else { 1 }
+    }
+
+    /// Whether a reply is to come.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.open > 0
     }
 }
 
@@ -28,6 +33,9 @@ impl Client {
     /// Gives octets of the message after [`Event::SendData`]; lines end with CRLF. Large pieces are good: each is a chunk
     /// where the server takes chunks.
     pub fn data(&mut self, octets: &[u8]) {
+        if !self.may_be_told() {
+            return;
+        }
         let octets_are_ascii = octets.is_ascii();
         let (bare, body) = match &mut self.state {
             State::Data(writer, ending) => {
@@ -52,6 +60,9 @@ impl Client {
 
     /// The message has ended. A last line without CRLF gets one.
     pub fn end_data(&mut self) {
+        if !self.may_be_told() {
+            return;
+        }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Data(writer, ending) if !writer.is_bare() => {
                 writer.finish(&mut self.output);
@@ -65,6 +76,15 @@ impl Client {
             }
             State::Data(..) | State::Chunks(..) => self.break_off(Failure::BareLineEnd),
             other => self.state = other,
+        }
+    }
+
+    /// Whether the server has said nothing but what it was asked: it can not have an opinion of what it does not have yet.
+    fn may_be_told(&mut self) -> bool {
+        match &self.state {
+            State::Data(..) => self.is_silent(),
+            State::Chunks(chunks, _) => chunks.is_awaited() || self.is_silent(),
+            _ => false,
         }
     }
 
@@ -116,11 +136,15 @@ impl Client {
         }
         if let Some(refused) = ending.refused {
             self.events.push_back(Event::Done(refused));
-            return self.give_up(0);
+            // RFC 2033 §4.3: the last chunk is answered for each recipient
+            return self.give_up(if self.lmtp { ending.accepted.len().saturating_sub(1) } else { 0 });
         }
         if let Some(failure) = ending.failure {
             self.events.push_back(Event::Failed(failure));
             return self.give_up(0);
+        }
+        if (300..400).contains(&response.code) {
+            return self.fail(Failure::Refused(response), true); // it waits for what was said already: who knows what it has
         }
         if self.lmtp {
             if let Some(index) = ending.accepted.pop_front() {

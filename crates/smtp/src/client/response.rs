@@ -1,8 +1,12 @@
 //! Replies as a client reads them, and what EHLO's reply offers.
 
+use std::collections::HashSet;
 use std::fmt;
 
+use gatepost_syntax::Mailbox;
+
 use crate::command::number;
+use crate::envelope::RcptTo;
 
 /// A reply: a stranger's words. Printed, it is escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,9 +18,9 @@ pub struct Response {
 }
 
 impl Response {
-    /// 2yz, or 3yz.
+    /// 2yz: done. A 3yz is not: the server waits for more (RFC 5321 §4.2.1).
     pub fn is_positive(&self) -> bool {
-        (200..400).contains(&self.code)
+        (200..300).contains(&self.code)
     }
 
     /// 5yz: trying again is of no use.
@@ -115,6 +119,21 @@ impl Capabilities {
 }
 
 impl Counts {
+    /// How many of these recipients, from the front, fit into one transaction: one at least, for none has fewer.
+    pub fn room(&self, to: &[RcptTo]) -> usize {
+        let within = |limit: Option<usize>, count: usize| limit.is_none_or(|limit| count <= limit);
+        let (mut domains, mut room) = (HashSet::new(), 0);
+        for to in to {
+            domains.extend(to.path.mailbox().and_then(Mailbox::domain));
+            let fits = within(self.recipients, room + 1) && within(self.domains, domains.len());
+            if room > 0 && !fits {
+                break;
+            }
+            room += 1;
+        }
+        room
+    }
+
     /// `limit-name-value = limit-name ["=" limit-value]`: these have 1 to 6 digits and are not 0; other ones are ignored.
     fn set(&mut self, limit: &str) {
         let (name, value) = limit.split_once('=').unwrap_or((limit, ""));

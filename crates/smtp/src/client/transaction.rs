@@ -98,7 +98,7 @@ impl Client {
     fn ask(&mut self, mut sending: Sending, line: String) {
         let pipelining = self.capabilities.pipelining;
         let all = sending.envelope.to.len();
-        let room = if pipelining { self.config.limits.group } else { usize::from(line.is_empty()) };
+        let room = if pipelining { self.config.limits.group.max(1) } else { usize::from(line.is_empty()) };
         // RFC 6533 §3: UTF-8 is better where it can be read
         let utf8 = sending.envelope.mail.utf8;
         let command = |to: &RcptTo| if utf8 { format!("{to:#}") } else { to.to_string() };
