@@ -66,9 +66,12 @@ pub enum CommandError {
     /// BDAT whose count can not be read: where the next command begins is not known.
     #[error("syntax error in BDAT")]
     Chunk,
-    /// The path is malformed.
+    /// The forward-path is malformed.
     #[error("malformed path: {0}")]
     Path(MailboxError),
+    /// The reverse-path is malformed.
+    #[error("malformed path: {0}")]
+    Sender(MailboxError),
     /// A parameter that is not offered (RFC 5321 §4.1.1.11).
     #[error("parameter not recognized")]
     Parameter,

@@ -95,7 +95,7 @@ pub fn plan(
     }
     let mut plan: Vec<Domain> = Vec::new();
     for (_, _, host) in hosts {
-        if plan.len() < limits.hosts && !plan.contains(&host) {
+        if plan.len() < limits.hosts.max(1) && !plan.contains(&host) {
             plan.push(host);
         }
     }

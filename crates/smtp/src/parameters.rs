@@ -9,7 +9,11 @@ use crate::report::Returned;
 
 /// `FROM:` Reverse-path [SP Mail-parameters]
 pub(crate) fn mail(rest: &str, paths: Paths) -> Result<Command<'static>, CommandError> {
-    let (path, written, mut rest) = split_path(rest, "FROM:", paths, ReversePath::split)?;
+    let (path, written, mut rest) =
+        split_path(rest, "FROM:", paths, ReversePath::split).map_err(|error| match error {
+            CommandError::Path(error) => CommandError::Sender(error),
+            other => other,
+        })?;
     let mut mail = MailFrom::new(path);
     let (mut body, mut auth) = (None, None);
     while let Some((name, value)) = parameter(&mut rest) {

@@ -61,6 +61,11 @@ impl Reply {
         self.code
     }
 
+    /// Whether the server closes the connection behind it (RFC 5321 §3.8).
+    pub(crate) fn is_farewell(&self) -> bool {
+        self.code == 421
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         decimal(self.code, out);
         out.push(b' ');
@@ -93,6 +98,7 @@ impl From<&CommandError> for Reply {
             CommandError::Parameter => PARAMETER,
             CommandError::Utf8 => UTF8_NEEDED,
             CommandError::Path(_) => Reply::new(501, Some("5.1.3"), &error.to_string()),
+            CommandError::Sender(_) => Reply::new(501, Some("5.1.7"), &error.to_string()), // RFC 3463 §3.2
             CommandError::Syntax | CommandError::Duplicate | CommandError::Chunk => {
                 Reply::new(501, Some("5.5.4"), &error.to_string())
             }

@@ -165,19 +165,21 @@ impl Server {
         }
     }
 
-    /// No, for the reason in the reply.
+    /// No, for the reason in the reply. With 421 the session ends (RFC 5321 §3.8).
     pub fn refuse(&mut self, reply: &Reply) {
         match self.pending.take() {
             Some(Event::Mail(_) | Event::Recipient(_)) => {
                 self.say(reply);
                 self.refusals += 1;
-                if self.refusals > self.config.limits.refusals {
+                if reply.is_farewell() {
+                    self.hang_up();
+                } else if self.refusals > self.config.limits.refusals {
                     self.close(&reply::TOO_MANY_REFUSALS);
                 }
             }
             Some(Event::EndOfData) => {
                 self.say_for_each(reply);
-                self.back_to_ready();
+                self.end_transaction(reply.is_farewell());
             }
             other => self.pending = other,
         }
@@ -203,7 +205,7 @@ impl Server {
                 None => self.say(&reply::NOT_DELIVERED),
             }
         }
-        self.back_to_ready();
+        self.end_transaction(outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(Reply::is_farewell)));
     }
 
     /// The answer to an [`Event::Auth`].
@@ -222,6 +224,10 @@ impl Server {
     fn say(&mut self, reply: &Reply) {
         self.output.reserve(REPLY);
         reply.write(&mut self.output);
+    }
+
+    fn end_transaction(&mut self, is_over: bool) {
+        if is_over { self.hang_up() } else { self.back_to_ready() }
     }
 
     fn back_to_ready(&mut self) {
@@ -249,6 +255,10 @@ impl Server {
 
     fn close(&mut self, reply: &Reply) {
         self.say(reply);
+        self.hang_up();
+    }
+
+    fn hang_up(&mut self) {
         self.state = State::Closed;
         self.input.clear();
     }
