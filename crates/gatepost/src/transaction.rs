@@ -58,7 +58,7 @@ impl Transaction {
         let mut entry = Entry::new(self.mail.path.clone(), elsewhere, now);
         entry.utf8 = self.mail.utf8;
         entry.envelope_id.clone_from(&self.mail.envelope_id);
-        entry.returned = self.mail.ret.unwrap_or(entry.returned);
+        entry.returned = self.mail.ret;
         Some(entry)
     }
 

@@ -305,6 +305,30 @@ async fn senders_are_told_what_they_want_to_know() {
     }
 }
 
+/// RFC 3461 §5.2.1: what the sender gave is passed on, the default, too, and nothing else is made up.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_reports_are_wanted_is_passed_on_as_it_was_given() {
+    let default = Some(Notify { success: false, failure: true, delay: true });
+    for (test, ret, notify, passed) in [
+        ("nothing", None, None, ["", ""]),
+        ("all", Some(Returned::Headers), default, [" RET=HDRS", " NOTIFY=FAILURE,DELAY"]),
+    ] {
+        let (place, store) = (Place::new(test), Memory::new());
+        let (receiver, address) = Receiver::start("127.0.0.1:0", reporting);
+        let handle = sending(&place, &store, ZONE, Relay::new(place.0.join("queue")).port(address.port())).await;
+        let path = ForwardPath::parse("<bob@else.test>").unwrap();
+        let mut envelope = Envelope::new(ReversePath::parse("<alice@example.test>").unwrap(), [path]);
+        (envelope.mail.ret, envelope.to[0].notify) = (ret, notify);
+        assert_eq!(submit_envelope(&handle, envelope, "hi").await.code, 250, "{test}");
+        handle.outbound().unwrap().flush().await;
+        let lines = receiver.lines.lock().unwrap().clone();
+        let wanted =
+            [format!("MAIL FROM:<alice@example.test>{}", passed[0]), format!("RCPT TO:<bob@else.test>{}", passed[1])];
+        assert_eq!(lines[1..3], wanted, "{test}");
+        handle.stop().await;
+    }
+}
+
 fn refusing(line: &str) -> String {
     if line.starts_with("RCPT") { "550 5.1.1 no\r\n".into() } else { obliging(line) }
 }

@@ -22,8 +22,8 @@ pub struct Entry {
     pub from: ReversePath,
     /// `ENVID=` (RFC 3461 §4.4).
     pub envelope_id: Option<EnvelopeId>,
-    /// `RET=` (RFC 3461 §4.3).
-    pub returned: Returned,
+    /// `RET=` as it was given: a next hop is told nothing else (RFC 3461 §5.2.1).
+    pub returned: Option<Returned>,
     /// Octets.
     pub size: u64,
     /// Whether there are octets beyond ASCII.
@@ -41,8 +41,8 @@ pub struct Recipient {
     pub to: Mailbox,
     /// `ORCPT=` (RFC 3461 §4.2).
     pub original: Option<OriginalRecipient>,
-    /// On what a report is wanted; where `NOTIFY=` says nothing, on failure and on delay (RFC 3461 §4.1).
-    pub notify: Notify,
+    /// `NOTIFY=` as it was given, likewise.
+    pub notify: Option<Notify>,
     /// How far it has come.
     pub state: State,
     /// How often it was tried.
@@ -63,7 +63,7 @@ impl Recipient {
 
     /// One to be tried at once.
     pub fn new(to: Mailbox, now: SystemTime) -> Self {
-        let (notify, state) = (Self::NOTIFY, State::Pending);
+        let (notify, state) = (None, State::Pending);
         Recipient {
             to,
             original: None,
@@ -84,11 +84,16 @@ impl Recipient {
     pub fn addressed(to: &Mailbox, wanted: &RcptTo, here: bool, now: SystemTime) -> Option<Self> {
         let mut recipient = Recipient::new(to.clone(), now);
         recipient.original.clone_from(&wanted.original);
-        recipient.notify = wanted.notify.unwrap_or(recipient.notify);
+        recipient.notify = wanted.notify;
         if here {
             recipient.state = State::Delivered;
         }
-        Some(recipient).filter(|recipient| !here || recipient.notify.success)
+        Some(recipient).filter(|recipient| !here || recipient.wants().success)
+    }
+
+    /// On what a report is wanted.
+    pub fn wants(&self) -> Notify {
+        self.notify.unwrap_or(Self::NOTIFY)
     }
 }
 
@@ -171,7 +176,7 @@ impl Entry {
             arrived: now,
             from,
             envelope_id: None,
-            returned: Returned::Headers,
+            returned: None,
             size: 0,
             eight_bit: false,
             utf8: false,
@@ -187,7 +192,7 @@ impl Entry {
             "arrived": seconds(self.arrived),
             "from": self.from.to_string(),
             "envelope_id": self.envelope_id.as_ref().map(EnvelopeId::as_str),
-            "return": if self.returned == Returned::Full { "full" } else { "headers" },
+            "return": self.returned.map(|returned| if returned == Returned::Full { "full" } else { "headers" }),
             "size": self.size,
             "eight_bit": self.eight_bit,
             "utf8": self.utf8,
@@ -206,7 +211,11 @@ impl Entry {
         let recipients = value.pointer("/recipients").and_then(Value::as_array);
         let recipients = recipients.and_then(|all| all.iter().map(read_recipient).collect());
         let from = text_at(&value, "/from").and_then(|path| ReversePath::parse(path).ok());
-        let returned = if text_at(&value, "/return") == Some("full") { Returned::Full } else { Returned::Headers };
+        let returned = match text_at(&value, "/return") {
+            Some("full") => Some(Returned::Full),
+            Some("headers") => Some(Returned::Headers),
+            _ => None,
+        };
         Ok(Entry {
             id: id.to_owned(),
             arrived: time(&value, "/arrived").ok_or_else(|| bad("`arrived`"))?,
@@ -229,15 +238,15 @@ impl Entry {
     pub fn owes(&self, recipient: &Recipient) -> bool {
         let wanted = match recipient.state {
             State::Pending => false,
-            State::Delivered => recipient.notify.success,
-            State::Failed => recipient.notify.failure,
+            State::Delivered => recipient.wants().success,
+            State::Failed => recipient.wants().failure,
         };
         wanted && !recipient.reported && self.from != ReversePath::Null
     }
 }
 
 fn recipient_json(recipient: &Recipient) -> Value {
-    let Notify { success, failure, delay } = recipient.notify;
+    let Notify { success, failure, delay } = recipient.wants();
     let said = recipient.last.as_ref().map(|said| {
         json!({
             "at": seconds(said.at),
@@ -251,7 +260,7 @@ fn recipient_json(recipient: &Recipient) -> Value {
     json!({
         "to": recipient.to.to_string(),
         "original": recipient.original.as_ref().map(|original| [original.kind(), original.address()]),
-        "notify": { "success": success, "failure": failure, "delay": delay },
+        "notify": { "success": success, "failure": failure, "delay": delay, "given": recipient.notify.is_some() },
         "state": recipient.state.word(),
         "attempts": recipient.attempts,
         "next": seconds(recipient.next),
@@ -269,10 +278,12 @@ fn read_recipient(value: &Value) -> Option<Recipient> {
         failure: flag(value, "/notify/failure")?,
         delay: flag(value, "/notify/delay")?,
     };
+    // those that were written before it was told apart were given what is not the default
+    let given = flag(value, "/notify/given").unwrap_or(notify != Recipient::NOTIFY);
     Some(Recipient {
         to: Mailbox::parse(text_at(value, "/to")?).ok()?,
         original: original.and_then(|(kind, address)| OriginalRecipient::new(kind, address)),
-        notify,
+        notify: given.then_some(notify),
         state: State::ALL.into_iter().find(|state| state.word() == word)?,
         attempts: number(value, "/attempts")?.try_into().ok()?,
         next: time(value, "/next")?,
@@ -336,6 +347,15 @@ mod tests {
         let mut entry = Entry::new(ReversePath::Null, vec![one, two], at(0));
         (entry.id, entry.envelope_id) = ("1-2-3".into(), EnvelopeId::new("e"));
         assert_eq!(Entry::parse("1-2-3", &entry.to_json()), Ok(entry.clone()));
+        // as it was before `given` was written
+        let older = entry.to_json().replace(",\n        \"given\": false", "").replace("\"given\": false,", "");
+        assert!(!older.contains("given"), "{older}");
+        assert_eq!(Entry::parse("1-2-3", &older), Ok(entry.clone()));
+        for returned in [Some(Returned::Full), Some(Returned::Headers)] {
+            entry.returned = returned;
+            entry.recipients.iter_mut().for_each(|recipient| recipient.notify = Some(Recipient::NOTIFY));
+            assert_eq!(Entry::parse("1-2-3", &entry.to_json()), Ok(entry.clone()));
+        }
         for damaged in [
             String::new(),
             "{}".into(),

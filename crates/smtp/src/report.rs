@@ -19,7 +19,7 @@ use crate::status::Status;
 pub struct Limits {
     /// Recipients that are reported; the rest is counted (default 1000).
     pub recipients: usize,
-    /// Characters of a server's words that are repeated (default 1000).
+    /// Characters of a server's words that are repeated, or kept to be so (default 1000).
     pub words: usize,
 }
 

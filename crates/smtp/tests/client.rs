@@ -4,7 +4,7 @@
 mod played;
 
 use gatepost_sasl::{ClientError, PlainClient, ScramClient, Secret};
-use gatepost_smtp::client::{Client, Config as ClientConfig, Envelope, Event as Heard, Failure};
+use gatepost_smtp::client::{Client, Config as ClientConfig, Envelope, Event as Heard, Failure, Response};
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{Body, EnvelopeId, Notify, OriginalRecipient, Status};
 use gatepost_syntax::ReversePath;
@@ -247,6 +247,16 @@ fn lmtp_tells_what_became_of_each_recipient() {
         Heard::Done(response(452, "c")),
     ];
     assert_eq!(heard[3..], wanted);
+}
+
+#[test]
+fn what_is_kept_of_a_strangers_words_is_bounded() {
+    let long = Response { code: 450, lines: vec!["4.2.0 caf\u{e9}".into(), "x".repeat(3000), "y".into()] };
+    let shortened = |octets| long.clone().shortened(octets).lines;
+    assert_eq!(shortened(5000), long.lines);
+    assert_eq!(shortened(10), ["4.2.0 caf"]); // not half of a character
+    assert_eq!(shortened(13), ["4.2.0 caf\u{e9}", "x"]);
+    assert_eq!((shortened(0), Response::default().shortened(9)), (vec![String::new()], Response::default()));
 }
 
 /// RFC 9422: as many as the server takes at a time, one at least.

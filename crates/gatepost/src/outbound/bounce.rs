@@ -32,7 +32,7 @@ impl Engine {
             let Some(sender) = entry.from.mailbox().filter(|_| !about.is_empty()) else {
                 continue;
             };
-            let full = entry.returned == Returned::Full && action == Action::Failed;
+            let full = entry.returned == Some(Returned::Full) && action == Action::Failed;
             let report = self.write(&entry, sender, &about, action, full)?;
             let report = Outgoing { to: sender.clone(), report, full, now: self.now() };
             let (shared, queue) = (Arc::clone(shared), self.queue.clone());
@@ -76,7 +76,7 @@ impl Engine {
             }
             (Action::Delayed, State::Pending) => {
                 let late = self.sender().relay.retry.is_late(entry.arrived, self.now());
-                late && recipient.notify.delay && !recipient.warned && recipient.attempts > 0
+                late && recipient.wants().delay && !recipient.warned && recipient.attempts > 0
             }
             _ => false,
         }
@@ -185,7 +185,7 @@ impl Outgoing {
     /// To somebody who is no user here any more; nobody hears of it if it fails, too.
     fn envelope(&self) -> Entry {
         let mut recipient = Recipient::new(self.to.clone(), self.now);
-        recipient.notify = Notify::default();
+        recipient.notify = Some(Notify::default());
         Entry::new(ReversePath::Null, vec![recipient], self.now)
     }
 }

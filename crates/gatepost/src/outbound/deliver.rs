@@ -1,6 +1,6 @@
 //! One attempt: the hosts of a destination in order, until nobody is left to be told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ impl Sender {
         destination: &Destination,
         recipients: Vec<usize>,
     ) -> BTreeMap<usize, Said> {
-        let (mut open, mut said) = (recipients, BTreeMap::new());
+        let (mut open, mut said, mut delivered) = (recipients.clone(), BTreeMap::new(), BTreeSet::new());
         let hops = match self.hops(destination).await {
             Ok(hops) => hops,
             Err(no_way) => return open.into_iter().map(|index| (index, no_way.clone())).collect(),
@@ -65,25 +65,36 @@ impl Sender {
         for hop in hops {
             let (mut next, mut rest) = (Vec::new(), open.as_slice());
             while !rest.is_empty() {
-                let (now, later) = rest.split_at(rest.len().min(self.relay.limits.recipients.max(1)));
-                for (index, verdict) in self.hop(mail, &hop, now).await {
+                let now = rest.get(..self.relay.limits.recipients.max(1)).unwrap_or(rest);
+                let verdicts = self.hop(mail, &hop, now).await;
+                // the server may take fewer at a time
+                rest = rest.get(verdicts.len().max(1)..).unwrap_or_default();
+                for (index, verdict) in verdicts {
                     match verdict {
-                        Verdict::Delivered => drop(said.remove(&index)),
+                        Verdict::Delivered => drop(delivered.insert(index)),
                         Verdict::Final(answer) | Verdict::Later(answer) => drop(said.insert(index, answer)),
                         Verdict::NextHost(answer) => {
-                            said.insert(index, answer);
+                            remember(&mut said, index, answer);
                             next.push(index);
                         }
                     }
                 }
-                rest = later;
             }
             open = next;
             if open.is_empty() {
                 break;
             }
         }
+        said.retain(|index, _| !delivered.contains(index));
+        // nobody has a message by default
+        for index in recipients.into_iter().filter(|index| !delivered.contains(index)) {
+            said.entry(index).or_insert_with(|| self.untried());
+        }
         said
+    }
+
+    fn untried(&self) -> Said {
+        no_way(None, Status::new(Class::Transient, 4, 0), "no host was tried", self.now())
     }
 
     async fn hops(&self, destination: &Destination) -> Result<Vec<Hop>, Said> {
@@ -214,7 +225,8 @@ impl Sender {
     async fn session(&self, mail: &Mail<'_>, terms: &Terms<'_>, recipients: &[usize]) -> Result<Session, Said> {
         let message = blocking(mail.live, move |live| live.message()).await;
         let message = message.map_err(|error| self.local(&terms.host, (3, 0), error))?;
-        Ok(Session::new(mail.live, message, recipients, &terms.host, self.now()))
+        let words = self.relay.limits.report.words;
+        Ok(Session::new(mail.live, message, recipients, &terms.host, self.now(), words))
     }
 
     /// Speaks for a message. If all went well, more is due, and the connection may take it, it is kept.
@@ -229,7 +241,7 @@ impl Sender {
         let Kept { mut connection, mut smtp, messages } = over;
         let messages = messages + 1;
         let may_be_kept = may_be_kept && messages < self.relay.limits.per_connection;
-        let stays = || may_be_kept && (mail.is_more_due)();
+        let stays = |is_rest: bool| may_be_kept && (is_rest || (mail.is_more_due)());
         let resting = Notify::new();
         let mut talk = Talk { session, require_tls: terms.require, stays: &stays, resting: &resting };
         let ended = tokio::select! {
@@ -258,6 +270,15 @@ impl Sender {
         let status = Status::new(Class::Transient, subject, detail);
         let (host, reason) = (Some(host.to_owned()), Some(reason.to_string()));
         Said { at: self.now(), status, host, reply: None, reason }
+    }
+}
+
+/// What is known of a recipient whom no host has taken yet: that one of them may take it later outweighs that another never
+/// will, be it a backup that is gone.
+fn remember(said: &mut BTreeMap<usize, Said>, index: usize, answer: Said) {
+    let is_hopeful = said.get(&index).is_some_and(|before| !before.status.is_permanent());
+    if !is_hopeful || !answer.status.is_permanent() {
+        said.insert(index, answer);
     }
 }
 

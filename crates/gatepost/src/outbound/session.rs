@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::live::{Change, Live, blocking};
 use crate::drive::Handler;
-use crate::queue::{Entry, Recipient, Said, State};
+use crate::queue::{Entry, Said, State};
 
 /// Name and password for a smarthost.
 #[derive(Clone, Debug)]
@@ -65,8 +65,14 @@ pub(crate) struct Session {
     message: Option<File>,
     host: String,
     now: SystemTime,
+    /// Octets of each answer that are kept.
+    words: usize,
     tls: Tls,
     login: Option<Login>,
+    /// Whether AUTH was said, and its end not heard.
+    is_logging_in: bool,
+    /// Recipients that the server does not take at the same time as the others.
+    left_out: usize,
     /// Whether the server reports on what becomes of the message (RFC 3461 §5.2.2).
     reports: bool,
     phase: Phase,
@@ -74,10 +80,19 @@ pub(crate) struct Session {
     recorded: Option<Change>,
     done: Option<Response>,
     failure: Option<Failure>,
+    /// Whether it is ours, the operator's: no fault of the message.
+    is_ours: bool,
 }
 
 impl Session {
-    pub(crate) fn new(live: &Arc<Live>, message: File, recipients: &[usize], host: &str, now: SystemTime) -> Self {
+    pub(crate) fn new(
+        live: &Arc<Live>,
+        message: File,
+        recipients: &[usize],
+        host: &str,
+        now: SystemTime,
+        words: usize,
+    ) -> Self {
         let entry = live.entry();
         Session {
             live: Arc::clone(live),
@@ -86,14 +101,18 @@ impl Session {
             message: Some(message),
             host: host.to_owned(),
             now,
+            words,
             tls: Tls::Unwanted,
             login: None,
+            is_logging_in: false,
+            left_out: 0,
             reports: false,
             phase: Phase::Before,
             replies: vec![None; recipients.len()],
             recorded: None,
             done: None,
             failure: None,
+            is_ours: false,
         }
     }
 
@@ -119,26 +138,37 @@ impl Session {
             return smtp.start_tls();
         }
         self.tls = Tls::Unwanted;
+        self.is_logging_in = false;
         match self.login.take() {
             Some(login) => match crate::random::nonce() {
                 Some(nonce) => {
+                    self.is_logging_in = true;
                     smtp.log_in(&Credentials::password(&login.user, login.password), &Policy::client(), &nonce)
                 }
                 None => {
-                    self.fail(Failure::MechanismNotOffered("SCRAM-SHA-256"));
+                    self.fail(Failure::MechanismNotOffered("SCRAM-SHA-256"), false);
                     smtp.quit();
                 }
             },
             None if self.failure.is_some() => smtp.quit(), // a log-in that failed
             None => {
                 (self.phase, self.reports) = (Phase::Sending, can.dsn);
+                let room = can.limits.room(&self.envelope.to);
+                self.left_out = self.recipients.len().saturating_sub(room);
+                self.envelope.to.truncate(room);
+                self.recipients.truncate(room);
+                self.replies.truncate(room);
                 smtp.send(self.envelope.clone());
             }
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
+    /// The first failure is the one that counts. STARTTLS and AUTH are set up by the operator, here and there.
+    fn fail(&mut self, failure: Failure, is_about_tls: bool) {
+        if self.failure.is_none() {
+            self.failure = Some(failure);
+            self.is_ours = is_about_tls || self.is_logging_in;
+        }
     }
 
     /// Gives the message piece by piece. Before its end the record that it was delivered is made, so that once the server
@@ -188,32 +218,42 @@ impl Session {
         self.recipients.iter().zip(&self.replies).filter(move |(_, reply)| positive(reply)).map(|(index, _)| *index)
     }
 
-    /// What each recipient's index came to; `broken` is why the session broke off, if it did.
+    /// What the recipients' indices came to, but for those that were left out; `broken` is why the session broke off, if it did.
     pub(crate) fn verdicts(&self, broken: Option<&io::Error>) -> Vec<(usize, Verdict)> {
-        let verdict = |reply: &Option<Response>| match (reply, &self.done) {
-            (Some(reply), _) if !reply.is_positive() => self.answer(reply),
-            (Some(_), Some(done)) if done.is_positive() => Verdict::Delivered,
-            (Some(_), Some(done)) => self.answer(done),
-            _ => self.unanswered(broken),
+        let mut accepted = 0;
+        let verdict = |(index, reply): (&usize, &Option<Response>)| {
+            let verdict = match (reply, &self.done) {
+                (Some(reply), _) if !reply.is_positive() => self.answer(reply, Status::of_recipient(reply, accepted)),
+                (Some(_), Some(done)) if done.is_positive() => Verdict::Delivered,
+                (Some(_), Some(done)) => self.answer(done, Status::of(done)),
+                _ => self.unanswered(broken),
+            };
+            accepted += usize::from(reply.as_ref().is_some_and(Response::is_positive));
+            (*index, verdict)
         };
-        self.recipients.iter().zip(&self.replies).map(|(index, reply)| (*index, verdict(reply))).collect()
+        self.recipients.iter().zip(&self.replies).map(verdict).collect()
     }
 
     /// An answer about a recipient or about the message: for good it is final, for now another host may do better.
-    fn answer(&self, reply: &Response) -> Verdict {
-        let said = Said { reply: Some(reply.clone()), ..self.said(Status::of(reply)) };
-        if reply.is_permanent() { Verdict::Final(said) } else { Verdict::NextHost(said) }
+    fn answer(&self, reply: &Response, status: Status) -> Verdict {
+        let said = Said { reply: Some(reply.clone()), ..self.said(status) };
+        if status.is_permanent() { Verdict::Final(said) } else { Verdict::NextHost(said) }
     }
 
     fn unanswered(&self, broken: Option<&io::Error>) -> Verdict {
-        let said = match (&self.failure, broken) {
-            (Some(Failure::Refused(reply)), _) => Said { reply: Some(reply.clone()), ..self.said(Status::of(reply)) },
+        let mut said = match (&self.failure, broken) {
+            (Some(failure @ Failure::Refused(reply)), _) => {
+                Said { reply: Some(reply.clone()), ..self.said(failure.status()) }
+            }
             (Some(failure), _) => Said { reason: Some(failure.to_string()), ..self.said(failure.status()) },
             (None, Some(error)) => {
                 Said { reason: Some(error.to_string()), ..self.said(Status::new(Class::Transient, 4, 2)) }
             }
             (None, None) => self.said(Status::new(Class::Transient, 4, 2)),
         };
+        if self.is_ours {
+            said.status.class = Class::Transient; // the operator will see to it; the sender can not
+        }
         match self.phase {
             Phase::Ended => Verdict::Later(said),
             // of the message it was said, not of the host
@@ -232,14 +272,14 @@ fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
     let to = to.map(|recipient| {
         let mut to = RcptTo::new(ForwardPath::Mailbox(recipient.to.clone()));
         to.original.clone_from(&recipient.original);
-        to.notify = Some(recipient.notify).filter(|notify| *notify != Recipient::NOTIFY);
+        to.notify = recipient.notify;
         to
     });
     let mut mail = MailFrom::new(entry.from.clone());
     mail.size = Some(entry.size);
     mail.body = if entry.eight_bit { Body::EightBitMime } else { Body::SevenBit };
     mail.utf8 = entry.utf8;
-    mail.ret = entry.from.mailbox().map(|_| entry.returned);
+    mail.ret = entry.returned; // RFC 3461 §5.2.1: what was not given is not supplied
     mail.envelope_id.clone_from(&entry.envelope_id);
     mail.unknown_submitter = true; // said where we log in
     Envelope { mail, to: to.collect() } // without what RFC 3461 adds where that is not offered: the endpoint sees to it
@@ -249,8 +289,8 @@ fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
 pub(crate) struct Talk<'s> {
     pub(crate) session: &'s mut Session,
     pub(crate) require_tls: bool,
-    /// Whether the connection shall stay when the message is done.
-    pub(crate) stays: &'s (dyn Fn() -> bool + Send + Sync),
+    /// Whether the connection shall stay when the message is done, if recipients are left or none.
+    pub(crate) stays: &'s (dyn Fn(bool) -> bool + Send + Sync),
     /// Told when it does: nothing is under way on it, and the handler waits to be dropped.
     pub(crate) resting: &'s Notify,
 }
@@ -260,21 +300,29 @@ impl Handler<Client> for Talk<'_> {
         let session = &mut *self.session;
         match event {
             Event::Ready(can) if session.phase == Phase::Before => session.ready(smtp, &can, self.require_tls),
-            Event::Ready(_) if session.phase == Phase::Over && (self.stays)() => {
+            Event::Ready(_) if session.phase == Phase::Over && (self.stays)(session.left_out > 0) => {
                 self.resting.notify_one();
                 std::future::pending::<()>().await; // whoever goes on is shown this event again
             }
             Event::Ready(_) => smtp.quit(),
             Event::Recipient(index, response) => {
                 if let Some(reply) = session.replies.get_mut(index) {
-                    *reply = Some(response);
+                    *reply = Some(response.shortened(session.words));
                 }
             }
             Event::SendData => session.send_data(smtp).await?,
-            Event::Done(response) => session.done(response).await?,
-            // it offered STARTTLS, and refuses: as if it had not
-            Event::Failed(Failure::Refused(_)) if session.tls == Tls::Asked && !self.require_tls => {}
-            Event::Failed(failure) => session.fail(failure),
+            Event::Done(response) => session.done(response.shortened(session.words)).await?,
+            Event::Failed(failure) => {
+                let is_about_tls = session.tls == Tls::Asked && smtp.tls().is_none();
+                match failure {
+                    // it offered STARTTLS, and refuses: as if it had not
+                    Failure::Refused(reply) if is_about_tls && !self.require_tls && reply.code != 421 => {}
+                    Failure::Refused(reply) => {
+                        session.fail(Failure::Refused(reply.shortened(session.words)), is_about_tls);
+                    }
+                    failure => session.fail(failure, is_about_tls),
+                }
+            }
             _ => {}
         }
         Ok(())

@@ -23,6 +23,19 @@ impl Response {
         (200..300).contains(&self.code)
     }
 
+    /// Its front, of so many octets of text at most: a stranger's words are as long as he likes.
+    #[must_use]
+    pub fn shortened(mut self, octets: usize) -> Self {
+        let mut left = octets;
+        for line in &mut self.lines {
+            let end = (0..=left.min(line.len())).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+            line.truncate(end);
+            left = left.saturating_sub(end + 1); // what is printed between lines
+        }
+        self.lines.truncate(1 + self.lines.iter().rposition(|line| !line.is_empty()).unwrap_or(0));
+        self
+    }
+
     /// 5yz: trying again is of no use.
     pub fn is_permanent(&self) -> bool {
         (500..600).contains(&self.code)
