@@ -42,6 +42,32 @@ async fn a_backup_that_is_no_host_does_not_end_what_the_first_put_off() {
     }
 }
 
+/// RFC 5321 §5.1: each address of a host is tried, be it that one answers and does not let the message be spoken of.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_address_of_a_host_may_do_better() {
+    let zone = "else.test MX 10 a.test\na.test A 127.0.0.1\na.test A 127.0.0.2\na.test A 127.0.0.3";
+    for (test, verb, answer, is_mended) in
+        [("busy", "", "421 4.3.2 busy\r\n", true), ("dropped", "EHLO", "", true), ("all", "", "554 no\r\n", false)]
+    {
+        let (place, store) = (Place::new(test), Memory::new());
+        let refusing = move |line: &str| {
+            let hit = if verb.is_empty() { line.is_empty() } else { line.starts_with(verb) };
+            if hit { answer.into() } else { obliging(line) }
+        };
+        let (_first, address) = Receiver::start("127.0.0.1:0", refusing);
+        let at = format!("127.0.0.2:{}", address.port());
+        let (second, _) = if is_mended { Receiver::start(&at, obliging) } else { Receiver::start(&at, refusing) };
+        // nobody is at the third
+        let handle = sending(&place, &store, zone, Relay::new(place.0.join("queue")).port(address.port())).await;
+        submit(&handle, &["bob@else.test"], "hi").await;
+        let outbound = handle.outbound().unwrap().clone();
+        outbound.flush().await;
+        let (arrived, reports) = (second.messages.lock().unwrap().len(), inbox(&store).len());
+        assert_eq!((arrived, reports, outbound.len()), if is_mended { (1, 0, 0) } else { (0, 1, 0) }, "{test}");
+        handle.stop().await;
+    }
+}
+
 /// RFC 9422: a server that takes two at a time gets all, two at a time, over one connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn recipients_beyond_what_a_server_takes_at_a_time_come_next() {

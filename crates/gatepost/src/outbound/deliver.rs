@@ -201,25 +201,49 @@ impl Sender {
             }
             // it had ended meanwhile, or had taken enough: a fresh one is another matter
         }
+        self.talk_afresh(mail, addresses, terms, start_tls, recipients).await
+    }
+
+    /// Over a connection of its own, to one address after the other until the message may be spoken of (RFC 5321 §5.1).
+    async fn talk_afresh(
+        &self,
+        mail: &Mail<'_>,
+        addresses: &[SocketAddr],
+        terms: &Terms<'_>,
+        start_tls: bool,
+        recipients: &[usize],
+    ) -> Result<Talked, Said> {
         let limits = &self.relay.limits;
-        let connection =
-            match client::connect_to(addresses, &terms.host, terms.tls, terms.implicit, &limits.connect).await {
-                Ok(connection) => connection,
-                Err(ConnectError::Handshake { error, .. }) => return Ok(Talked::NoTls(error)),
-                Err(error) => return Err(self.local(&terms.host, (4, 1), error)),
+        let (mut left, mut before) = (addresses.get(..limits.connect.addresses).unwrap_or(addresses), None);
+        loop {
+            let connected = client::connect_to(left, &terms.host, terms.tls, terms.implicit, &limits.connect).await;
+            let connection = match (connected, before) {
+                (Ok(connection), _) => connection,
+                (Err(_), Some(verdicts)) => return Ok(Talked::Verdicts(verdicts)),
+                (Err(ConnectError::Handshake { error, .. }), None) => return Ok(Talked::NoTls(error)),
+                (Err(error), None) => return Err(self.local(&terms.host, (4, 1), error)),
             };
-        let mut session = self.session(mail, terms, recipients).await?.login(terms.login.clone());
-        if start_tls && !terms.implicit {
-            session = session.start_tls();
+            let at = left.iter().position(|address| *address == connection.address());
+            left = at.and_then(|at| left.get(at + 1..)).unwrap_or_default();
+            let mut session = self.session(mail, terms, recipients).await?.login(terms.login.clone());
+            if start_tls && !terms.implicit {
+                session = session.start_tls();
+            }
+            let (name, limits) = (self.hostname.clone(), limits.session.clone());
+            let smtp = Client::new(Config { name, require_tls: terms.require, limits });
+            let fresh = Kept { connection, smtp, messages: 0 };
+            // who could not do TLS is not asked again over the same connection
+            let verdicts = match self.say(mail, terms, &mut session, fresh, start_tls).await {
+                Err(Broken::Handshake(error)) => return Ok(Talked::NoTls(error)),
+                Err(Broken::Io(error)) => session.verdicts(Some(&error)),
+                Ok(()) => session.verdicts(None),
+            };
+            // a password that is wrong is so everywhere
+            if left.is_empty() || session.was_begun() || terms.login.is_some() {
+                return Ok(Talked::Verdicts(verdicts));
+            }
+            before = Some(verdicts);
         }
-        let config = Config { name: self.hostname.clone(), require_tls: terms.require, limits: limits.session.clone() };
-        let fresh = Kept { connection, smtp: Client::new(config), messages: 0 };
-        // who could not do TLS is not asked again over the same connection
-        Ok(match self.say(mail, terms, &mut session, fresh, start_tls).await {
-            Err(Broken::Handshake(error)) => Talked::NoTls(error),
-            Err(Broken::Io(error)) => Talked::Verdicts(session.verdicts(Some(&error))),
-            Ok(()) => Talked::Verdicts(session.verdicts(None)),
-        })
     }
 
     async fn session(&self, mail: &Mail<'_>, terms: &Terms<'_>, recipients: &[usize]) -> Result<Session, Said> {

@@ -132,6 +132,11 @@ impl Session {
         matches!(self.phase, Phase::Ended | Phase::Over) || self.replies.iter().any(Option::is_some)
     }
 
+    /// Whether the message was spoken of.
+    pub(crate) fn was_begun(&self) -> bool {
+        self.phase != Phase::Before
+    }
+
     fn ready(&mut self, smtp: &mut Client, can: &Capabilities, require_tls: bool) {
         if self.tls == Tls::Wanted && (can.starttls || require_tls) {
             self.tls = Tls::Asked; // once; where TLS is required, the endpoint takes no for the end
