@@ -3,7 +3,7 @@
 use gatepost_dkim::record::KeyRecord;
 use gatepost_dkim::signature::Signature;
 use gatepost_dkim::{Canonicalization, Limits, canon};
-use gatepost_results::{Property, ResInfo, authres, strip};
+use gatepost_results::{Finding, Lang, Property, ResInfo, authres, strip};
 use gatepost_spf::lint::{Lint, lint};
 use gatepost_syntax::{Mailbox, base64};
 use serde_json::{Value, json};
@@ -17,9 +17,10 @@ fn invalid(error: impl ToString) -> Value {
 
 pub(crate) fn spf_record(request: &Request) -> Result<Value, Error> {
     let text = request.text("record")?;
-    let advice = |lint: &Lint| json!({"span": [lint.span.start, lint.span.end], "advice": lint.rule.to_string(), "cite": lint.rule.cite().to_string()});
+    let advice =
+        |lint: Lint| -> Value { serde_json::from_str(&Finding::from(lint).to_json(Lang::En)).unwrap_or_default() };
     Ok(match lint(text) {
-        Ok(found) => json!({"valid": true, "lint": found.iter().map(advice).collect::<Vec<_>>()}),
+        Ok(found) => json!({"valid": true, "lint": found.into_iter().map(advice).collect::<Vec<_>>()}),
         Err(error) => json!({"valid": false, "error": error.to_string(), "lint": []}),
     })
 }

@@ -1,10 +1,8 @@
 //! `lint`: advice on records, each with its place in the record.
 #![allow(clippy::print_stderr)] // a program talks
 
-mod dkim;
-mod dmarc;
+mod kinds;
 mod report;
-mod spf;
 
 use std::process::ExitCode;
 
@@ -12,11 +10,13 @@ use clap::Parser;
 use gatepost_dns::{Name, Resolver};
 use gatepost_examples::output::{line, print};
 use gatepost_examples::source::Source;
+use gatepost_results::Linted;
 use gatepost_syntax::escape;
-use report::{Kind, Page, Report};
+use kinds::Kind;
+use report::Report;
 
 /// The kinds of records that are known: the first that claims a text lints it.
-const KINDS: &[&dyn Kind] = &[&spf::Spf, &dmarc::Dmarc, &dkim::Key, &dkim::Signature];
+const KINDS: &[&dyn Kind] = &[&kinds::Spf, &kinds::Dmarc, &kinds::DkimKey, &kinds::DkimSignature];
 
 /// Checks records that domains publish for mail, and says what is allowed and still not what its author wants.
 ///
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
             if arguments.json {
                 line(report.to_json());
             } else {
-                print(&report);
+                print(report.text());
             }
             ExitCode::from(report.status())
         }
@@ -72,7 +72,7 @@ fn run(arguments: &Arguments) -> Result<Report, String> {
         (_, None) => {
             let text = arguments.record.as_deref();
             let text = text.ok_or("a record is needed, or --name with --zone, --dns or --system")?;
-            return Ok(Report::of(Page::new(None, text, kind_of(text)?.lint(text))));
+            return Ok(Report::of(Linted::new(text, kind_of(text)?.lint(text))));
         }
     };
     let name = Name::parse(name).map_err(|error| format!("{}: {error}", escape(name)))?;

@@ -6,14 +6,13 @@ use std::task::Poll;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gatepost_dns::{Answer, Lookup, LookupError, Name, Question, RecordType, Resolver};
-use gatepost_results::Excerpt;
+use gatepost_results::{Defect, Excerpt};
 use gatepost_syntax::{Domain, Field, HeaderBlock};
 use smallvec::SmallVec;
 
 use crate::diagnose::{Diagnosis, Failed};
 use crate::hashes::BodyDigests;
 use crate::limits::Limits;
-use crate::lint;
 use crate::outcome::{Fail, PermError, Policy, Verdict};
 use crate::record::{KeyRecord, PublicKey};
 use crate::signature::{Algorithm, Core, Signature};
@@ -159,8 +158,7 @@ impl<'a> Keys<'a> {
             match KeyRecord::of(txt) {
                 // what is no key is passed over (RFC 6376 §6.1.2), and is the reason if there is nothing else
                 Err(reason) if tried.key_bits.is_none() => {
-                    tried.place =
-                        txt.as_str().and_then(|text| Some(Excerpt::new(text, lint::key_place(text, &reason)?)));
+                    tried.place = txt.as_str().and_then(|text| Some(Excerpt::new(text, reason.place(text)?)));
                     tried.verdict = Verdict::PermError(PermError::Record(reason));
                 }
                 Ok(record) if left > 0 => {

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use gatepost_results::Cite;
-use gatepost_syntax::taglist::{self, TagList, TagListError};
+use gatepost_results::{Advice, Cite, Defect};
+use gatepost_syntax::taglist::{self, TagList};
 use thiserror::Error;
 
 use crate::limits::Limits;
@@ -12,13 +12,7 @@ use crate::sign::OVERSIGNED;
 use crate::signature::{Algorithm, Signature, SignatureError};
 
 /// One piece of advice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lint {
-    /// What is wrong.
-    pub rule: Rule,
-    /// The octets that it is about.
-    pub span: Range<usize>,
-}
+pub type Lint = gatepost_results::Lint<Rule>;
 
 /// What there is to say.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -71,9 +65,8 @@ pub enum Rule {
     Simple,
 }
 
-impl Rule {
-    /// Where it is said.
-    pub fn cite(&self) -> Cite {
+impl Advice for Rule {
+    fn cite(&self) -> Cite {
         match self {
             Rule::ShortKey(_) | Rule::LongKey(_) => Cite::new(8301, "3.2"),
             Rule::NoSha256 | Rule::Sha1 => Cite::new(8301, "3.1"),
@@ -174,40 +167,41 @@ pub fn signature(body: &str) -> Result<Vec<Lint>, SignatureError> {
     Ok(notes.sorted())
 }
 
-/// The octets of a key record that an error is about, where it is about some in particular.
-pub fn key_place(record: &str, error: &RecordError) -> Option<Range<usize>> {
-    let name = match error {
-        RecordError::TagList(error) => return list_place(record, error),
-        RecordError::Version => "v",
-        RecordError::KeyType => "k",
-        RecordError::Key => "p",
-        RecordError::NotText | RecordError::NoKey => return None,
-    };
-    tag_place(record, name)
+impl Defect for RecordError {
+    fn cite(&self) -> Cite {
+        Cite::new(6376, "3.6.1")
+    }
+
+    fn place(&self, record: &str) -> Option<Range<usize>> {
+        let name = match self {
+            RecordError::TagList(error) => return error.place(record),
+            RecordError::Version => "v",
+            RecordError::KeyType => "k",
+            RecordError::Key => "p",
+            RecordError::NotText | RecordError::NoKey => return None,
+        };
+        tag_place(record, name)
+    }
 }
 
-/// The octets of a DKIM-Signature field's body that an error is about, where it is about some in particular.
-pub fn signature_place(body: &str, error: &SignatureError) -> Option<Range<usize>> {
-    let name = match error {
-        SignatureError::TagList(error) => return list_place(body, error),
-        SignatureError::Malformed(name) => name,
-        SignatureError::Version => "v",
-        SignatureError::FromNotSigned | SignatureError::ManyHeaders => "h",
-        SignatureError::Identity => "i",
-        SignatureError::QueryMethod => "q",
-        SignatureError::Expiration => "x",
-        SignatureError::NotUtf8 | SignatureError::Long | SignatureError::Missing(_) => return None,
-    };
-    tag_place(body, name)
-}
+/// Places are those in the field's body.
+impl Defect for SignatureError {
+    fn cite(&self) -> Cite {
+        Cite::new(6376, "3.5")
+    }
 
-fn list_place(list: &str, error: &TagListError) -> Option<Range<usize>> {
-    match *error {
-        TagListError::Syntax { at } | TagListError::Duplicate { at } => {
-            let piece = list.get(at..).unwrap_or_default().split(';').next().unwrap_or_default();
-            Some(at..at + piece.trim_end().len())
-        }
-        _ => None,
+    fn place(&self, body: &str) -> Option<Range<usize>> {
+        let name = match self {
+            SignatureError::TagList(error) => return error.place(body),
+            SignatureError::Malformed(name) => name,
+            SignatureError::Version => "v",
+            SignatureError::FromNotSigned | SignatureError::ManyHeaders => "h",
+            SignatureError::Identity => "i",
+            SignatureError::QueryMethod => "q",
+            SignatureError::Expiration => "x",
+            SignatureError::NotUtf8 | SignatureError::Long | SignatureError::Missing(_) => return None,
+        };
+        tag_place(body, name)
     }
 }
 

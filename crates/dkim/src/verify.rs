@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use gatepost_dns::{Question, RecordType, Resolver};
-use gatepost_results::Excerpt;
+use gatepost_results::{Defect, Excerpt};
 use gatepost_syntax::{HeaderBlock, author};
 use smallvec::SmallVec;
 
 use crate::hashes::{BodyDigests, BodyHashes};
 use crate::keys::{Keys, Tried, key_name};
 use crate::limits::Limits;
-use crate::lint;
 use crate::outcome::{Neutral, Outcome, PermError, Policy, SignatureOutcome, Verdict};
 use crate::signature::{Signature, SignatureError};
 
@@ -149,7 +148,7 @@ impl Finished {
                     tried.verdict = Verdict::Neutral(Neutral::Signature(error.clone()));
                     tried.place = field
                         .and_then(|field| field.text())
-                        .and_then(|text| Some(Excerpt::new(text, lint::signature_place(text, error)?)));
+                        .and_then(|text| Some(Excerpt::new(text, error.place(text)?)));
                 }
                 (Ok(signature), Some(field)) if candidate.evaluated => {
                     tried = keys.verify(signature, field, &self.headers, &self.digests).await;

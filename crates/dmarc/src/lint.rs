@@ -2,20 +2,14 @@
 
 use std::ops::Range;
 
-use gatepost_results::Cite;
-use gatepost_syntax::taglist::{self, Tag as Written, TagListError};
+use gatepost_results::{Advice, Cite, Defect};
+use gatepost_syntax::taglist::{self, Tag as Written};
 use thiserror::Error;
 
 use crate::record::{Record, RecordError, Request, TAGS, Tag};
 
 /// One piece of advice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lint {
-    /// What is wrong.
-    pub rule: Rule,
-    /// The octets that it is about.
-    pub span: Range<usize>,
-}
+pub type Lint = gatepost_results::Lint<Rule>;
 
 /// What there is to say.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -56,14 +50,28 @@ pub enum Rule {
     Weaker(&'static str),
 }
 
-impl Rule {
-    /// Where it is said.
-    pub fn cite(&self) -> Cite {
+impl Advice for Rule {
+    fn cite(&self) -> Cite {
         match self {
             Rule::NoTag | Rule::Value(_) | Rule::Address => Cite::new(9989, "4.8"),
             Rule::AsksNothing | Rule::NotSound => Cite::new(9989, "4.10.1"),
             _ => Cite::new(9989, "4.7"),
         }
+    }
+
+    fn is_fatal(&self) -> bool {
+        *self == Rule::AsksNothing
+    }
+}
+
+/// A defect is one of the whole record.
+impl Defect for RecordError {
+    fn cite(&self) -> Cite {
+        Cite::new(9989, "4.7")
+    }
+
+    fn place(&self, _: &str) -> Option<Range<usize>> {
+        None
     }
 }
 
@@ -92,11 +100,7 @@ pub fn lint(text: &str) -> Result<Vec<Lint>, RecordError> {
                 seen.push(name);
                 found.extend(rule.map(|rule| Lint { rule, span }));
             }
-            Err(TagListError::Syntax { at } | TagListError::Duplicate { at }) => {
-                let piece = text.get(at..).unwrap_or_default().split(';').next().unwrap_or_default();
-                found.push(Lint { rule: Rule::NoTag, span: at..at + piece.trim_end().len() });
-            }
-            Err(_) => {}
+            Err(error) => found.extend(error.place(text).map(|span| Lint { rule: Rule::NoTag, span })),
         }
     }
     let whole = record.span("p").unwrap_or(0..text.len());

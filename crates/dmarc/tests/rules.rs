@@ -396,6 +396,7 @@ fn outcomes_explain_themselves() {
 #[test]
 fn records_are_advised_on() {
     use gatepost_dmarc::lint::{Rule, lint};
+    use gatepost_results::Advice;
     for (record, rule, marked) in [
         ("v=DMARC1; p=reject; nonsense", Rule::NoTag, "nonsense"),
         ("v=DMARC1; p=reject; p=none", Rule::Repeated("p".into()), "p=none"),

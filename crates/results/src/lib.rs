@@ -3,6 +3,7 @@
 
 pub mod authres;
 mod excerpt;
+mod lint;
 mod outline;
 mod phrase;
 mod recorded;
@@ -13,6 +14,7 @@ pub mod trace;
 
 pub use authres::{AuthResults, Trust, Untrusted};
 pub use excerpt::Excerpt;
+pub use lint::{Advice, Defect, Finding, Lint, Linted};
 pub use outline::{Cite, Explain, Outline};
 pub use phrase::Phrase;
 pub use recorded::for_reader;

@@ -54,6 +54,19 @@ pub enum TagListError {
     },
 }
 
+impl TagListError {
+    /// The piece of the list that it is about, without the white space behind it; nothing where it is about the whole list.
+    pub fn place(&self, list: &str) -> Option<Range<usize>> {
+        match *self {
+            TagListError::Syntax { at } | TagListError::Duplicate { at } => {
+                let piece = list.get(at..).unwrap_or_default().split(';').next().unwrap_or_default();
+                Some(at..at + piece.trim_end().len())
+            }
+            TagListError::Many { .. } => None,
+        }
+    }
+}
+
 /// How many tags a list may have, unless the reader has a limit of its own.
 pub const MAX_TAGS: usize = 128;
 

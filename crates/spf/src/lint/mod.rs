@@ -6,6 +6,7 @@ mod survey;
 use std::collections::HashSet;
 use std::ops::Range;
 
+use gatepost_results::{Cite, Defect};
 pub use rule::Rule;
 pub use survey::{Page, Survey, survey};
 
@@ -13,12 +14,16 @@ use crate::query::Limits;
 use crate::record::{Mechanism, Qualifier, Record, RecordError};
 
 /// One piece of advice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lint {
-    /// What is to be said.
-    pub rule: Rule,
-    /// Which octets of the record it is about.
-    pub span: Range<usize>,
+pub type Lint = gatepost_results::Lint<Rule>;
+
+impl Defect for RecordError {
+    fn cite(&self) -> Cite {
+        Cite::new(7208, "4.6")
+    }
+
+    fn place(&self, _: &str) -> Option<Range<usize>> {
+        self.at().map(|at| at..at + 1)
+    }
 }
 
 /// How long a record may be to fit into a DNS answer of 512 octets with its name (RFC 7208 §3.4).

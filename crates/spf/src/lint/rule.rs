@@ -3,7 +3,7 @@
 use std::fmt;
 
 use gatepost_dns::{LookupError, Name};
-use gatepost_results::Cite;
+use gatepost_results::{Advice, Cite};
 
 /// What there is to say of a record. [`fmt::Display`] gives the advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,9 +83,8 @@ pub enum Rule {
     },
 }
 
-impl Rule {
-    /// The section behind the advice.
-    pub fn cite(&self) -> Cite {
+impl Advice for Rule {
+    fn cite(&self) -> Cite {
         let section = match self {
             Rule::Lookups { .. } | Rule::AllLookups { .. } | Rule::Loop => "4.6.4",
             Rule::Voids { .. } | Rule::Void | Rule::MailExchangers { .. } => "4.6.4",
