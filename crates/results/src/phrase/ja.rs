@@ -305,6 +305,10 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
         "{0}= の値が正しくありません。タグがないものとして扱われます",
     ),
     (
+        "no valid policy, and no address for reports: the record is as none",
+        "有効なポリシーも、レポートの宛先もありません。レコードがないのと同じ扱いです",
+    ),
+    (
         "without a valid p=, sp= and np= the record asks for reports alone, as p=none does",
         "p=、sp=、np= のどれも有効でないため、p=none と同じくレポートだけを求めるレコードになります",
     ),
@@ -323,6 +327,85 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
     (
         "{0}= asks for less than p=: whoever spoofs takes a subdomain",
         "{0}= が p= より弱いため、詐称者はサブドメインを使います",
+    ),
+    // what lint says of SPF records
+    (
+        "{0} terms cause look-ups: beyond 10 every evaluation is a permerror",
+        "DNS 検索を伴う項目が {0} 個あります。10 個を超えると、評価は必ず permerror になります",
+    ),
+    (
+        "{0} terms cause look-ups with those of the records it leads to: beyond 10 it is a permerror for everybody whom no term before lets pass",
+        "参照先のレコードを含めると、DNS 検索を伴う項目が {0} 個あります。10 個を超えると、それより前の項目で pass にならない送信元はすべて permerror になります",
+    ),
+    (
+        "a term behind `all` is never reached: remove it or move it",
+        "`all` より後の項目は評価されません。削除するか、前に移してください",
+    ),
+    (
+        "`redirect` is ignored where there is an `all`: remove one of them",
+        "`all` があると `redirect` は無視されます。どちらかを削除してください",
+    ),
+    (
+        "`ptr` is slow and unreliable, and receivers may skip it: name the addresses",
+        "`ptr` は遅くて当てにならず、受信側が無視することもあります。アドレスを直接指定してください",
+    ),
+    (
+        "`+all` lets everybody send in your name: use `-all` or `~all`",
+        "`+all` があると、誰でもあなたの名前で送信できます。`-all` か `~all` にしてください",
+    ),
+    (
+        "a /{0} lets many strangers send in your name: narrow it",
+        "/{0} では、無関係な多数の送信元があなたの名前で送信できます。範囲を狭めてください",
+    ),
+    ("the same term stands before: remove it", "同じ項目がすでにあります。削除してください"),
+    (
+        "the same term stands in the record of {0}: remove one of them",
+        "同じ項目が {0} のレコードにもあります。どちらかを削除してください",
+    ),
+    (
+        "{0} octets may not fit into one UDP answer: shorten the record to 450",
+        "{0} オクテットは一つの UDP 応答に収まらないことがあります。レコードを 450 以下に短縮してください",
+    ),
+    (
+        "the TXT records of the name take about {0} octets: more than 512 may not fit into one UDP answer",
+        "この名前の TXT レコードは合わせて約 {0} オクテットです。512 を超えると一つの UDP 応答に収まらないことがあります",
+    ),
+    (
+        "without `all` or `redirect` others are neutral: end with `-all` or `~all`",
+        "`all` も `redirect` もないと、ほかの送信元は neutral になります。末尾に `-all` か `~all` を置いてください",
+    ),
+    (
+        "{0} look-ups find nothing: the third in an evaluation makes it a permerror",
+        "結果が空の検索が {0} 回あります。一度の評価で三回目になると permerror になります",
+    ),
+    (
+        "the look-up finds nothing: remove the term, or publish what it asks for",
+        "検索の結果が空です。項目を削除するか、検索されるレコードを公開してください",
+    ),
+    (
+        "the look-up failed ({0}): evaluations end in a temperror here",
+        "検索に失敗しました（{0}）。評価はここで temperror になります",
+    ),
+    ("{0} mail exchangers: beyond 10 it is a permerror", "MX が {0} 台あります。10 台を超えると permerror になります"),
+    (
+        "the target has no SPF record: evaluations end in a permerror here",
+        "参照先に SPF レコードがありません。評価はここで permerror になります",
+    ),
+    (
+        "the target has {0} SPF records: evaluations end in a permerror here",
+        "参照先に SPF レコードが {0} 件あります。評価はここで permerror になります",
+    ),
+    (
+        "the target's record is malformed: evaluations end in a permerror here",
+        "参照先のレコードの書式が誤っています。評価はここで permerror になります",
+    ),
+    (
+        "the target leads back here: evaluations end in a permerror",
+        "参照先がここに戻ってきます。評価は permerror になります",
+    ),
+    (
+        "the target's record lets everybody pass, and so does this one",
+        "参照先のレコードが全員を pass とするため、このレコードも同じことになります",
     ),
     // what is told of something
     ("{0}: {1}", "{0}: {1}"),

@@ -1,82 +1,104 @@
 //! What there is to say, and how it is said.
 
-use std::fmt;
-
 use gatepost_dns::{LookupError, Name};
 use gatepost_results::{Advice, Cite};
+use thiserror::Error;
 
-/// What there is to say of a record. [`fmt::Display`] gives the advice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What there is to say of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rule {
     /// More terms that cause look-ups than an evaluation may have.
+    #[error("{count} terms cause look-ups: beyond 10 every evaluation is a permerror")]
     Lookups {
         /// How many this record alone has; records that it includes count, too.
         count: usize,
     },
     /// A term behind `all`.
+    #[error("a term behind `all` is never reached: remove it or move it")]
     Unreachable,
     /// `redirect` in a record with `all`.
+    #[error("`redirect` is ignored where there is an `all`: remove one of them")]
     RedirectIgnored,
     /// `ptr`.
+    #[error("`ptr` is slow and unreliable, and receivers may skip it: name the addresses")]
     Ptr,
     /// Everybody passes.
+    #[error("`+all` lets everybody send in your name: use `-all` or `~all`")]
     PassAll,
     /// A network so large that strangers are in it.
+    #[error("a /{prefix} lets many strangers send in your name: narrow it")]
     LargeNetwork {
         /// Bits of the prefix.
         prefix: u8,
     },
     /// The same term again.
+    #[error("the same term stands before: remove it")]
     Duplicate,
     /// The same term stands in another record that is evaluated, too.
+    #[error("the same term stands in the record of {domain}: remove one of them")]
     DuplicateOf {
         /// Whose record.
         domain: Name,
     },
     /// Too long for an answer by UDP.
+    #[error("{octets} octets may not fit into one UDP answer: shorten the record to 450")]
     Long {
         /// Octets of the record.
         octets: usize,
     },
     /// Neither `all` nor `redirect`: others are neutral.
+    #[error("without `all` or `redirect` others are neutral: end with `-all` or `~all`")]
     OpenEnd,
     /// More terms that cause look-ups than an evaluation may have, with the records that the record leads to.
+    #[error(
+        "{count} terms cause look-ups with those of the records it leads to: beyond 10 it is a permerror for everybody whom no term before lets pass"
+    )]
     AllLookups {
         /// How many.
         count: u64,
     },
     /// More look-ups that find nothing than an evaluation may have.
+    #[error("{count} look-ups find nothing: the third in an evaluation makes it a permerror")]
     Voids {
         /// How many.
         count: usize,
     },
     /// A look-up that finds nothing.
+    #[error("the look-up finds nothing: remove the term, or publish what it asks for")]
     Void,
     /// A look-up that failed.
+    #[error("the look-up failed ({error}): evaluations end in a temperror here")]
     Unanswered {
         /// How.
         error: LookupError,
     },
     /// More mail exchangers than an `mx` may have.
+    #[error("{count} mail exchangers: beyond 10 it is a permerror")]
     MailExchangers {
         /// How many.
         count: usize,
     },
     /// The target has no SPF record.
+    #[error("the target has no SPF record: evaluations end in a permerror here")]
     NoRecord,
     /// The target has more than one SPF record.
+    #[error("the target has {count} SPF records: evaluations end in a permerror here")]
     Several {
         /// How many.
         count: usize,
     },
     /// The target's record has a syntax error.
+    #[error("the target's record is malformed: evaluations end in a permerror here")]
     BrokenTarget,
     /// The target leads back here.
+    #[error("the target leads back here: evaluations end in a permerror")]
     Loop,
     /// By the target's record everybody passes.
+    #[error("the target's record lets everybody pass, and so does this one")]
     PassesAll,
     /// All TXT records of the name together are too long for an answer by UDP.
+    #[error("the TXT records of the name take about {octets} octets: more than 512 may not fit into one UDP answer")]
     LongAnswer {
         /// Octets of the answer, about.
         octets: usize,
@@ -100,54 +122,5 @@ impl Advice for Rule {
             Rule::OpenEnd => "4.7",
         };
         Cite::new(7208, section)
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rule::Lookups { count } => {
-                write!(f, "{count} terms cause look-ups: beyond 10 every evaluation is a permerror")
-            }
-            Rule::Unreachable => f.write_str("a term behind `all` is never reached: remove it or move it"),
-            Rule::RedirectIgnored => f.write_str("`redirect` is ignored where there is an `all`: remove one of them"),
-            Rule::Ptr => f.write_str("`ptr` is slow and unreliable, and receivers may skip it: name the addresses"),
-            Rule::PassAll => f.write_str("`+all` lets everybody send in your name: use `-all` or `~all`"),
-            Rule::LargeNetwork { prefix } => write!(f, "a /{prefix} lets many strangers send in your name: narrow it"),
-            Rule::Duplicate => f.write_str("the same term stands before: remove it"),
-            Rule::Long { octets } => {
-                write!(f, "{octets} octets may not fit into one UDP answer: shorten the record to 450")
-            }
-            Rule::OpenEnd => f.write_str("without `all` or `redirect` others are neutral: end with `-all` or `~all`"),
-            Rule::DuplicateOf { domain } => {
-                write!(f, "the same term stands in the record of {domain}: remove one of them")
-            }
-            Rule::AllLookups { count } => write!(
-                f,
-                "{count} terms cause look-ups with those of the records it leads to: beyond 10 it is a permerror for everybody \
-                 whom no term before lets pass"
-            ),
-            Rule::Voids { count } => {
-                write!(f, "{count} look-ups find nothing: the third in an evaluation makes it a permerror")
-            }
-            Rule::Void => f.write_str("the look-up finds nothing: remove the term, or publish what it asks for"),
-            Rule::Unanswered { error } => {
-                write!(f, "the look-up failed ({error}): evaluations end in a temperror here")
-            }
-            Rule::MailExchangers { count } => write!(f, "{count} mail exchangers: beyond 10 it is a permerror"),
-            Rule::NoRecord => f.write_str("the target has no SPF record: evaluations end in a permerror here"),
-            Rule::Several { count } => {
-                write!(f, "the target has {count} SPF records: evaluations end in a permerror here")
-            }
-            Rule::BrokenTarget => f.write_str("the target's record is malformed: evaluations end in a permerror here"),
-            Rule::Loop => f.write_str("the target leads back here: evaluations end in a permerror"),
-            Rule::PassesAll => f.write_str("the target's record lets everybody pass, and so does this one"),
-            Rule::LongAnswer { octets } => {
-                write!(
-                    f,
-                    "the TXT records of the name take about {octets} octets: more than 512 may not fit into one UDP answer"
-                )
-            }
-        }
     }
 }
