@@ -1,7 +1,7 @@
 """A private Dovecot on free loopback ports, for the scripts of interop: POP3 and LMTP over Maildirs in a folder of ours."""
-import os, shutil, signal, socket, subprocess, time
+import os, shutil, signal, subprocess
 
-from ports import free_port
+from ports import free_port, listens
 
 CONFIG = """
 base_dir = {run}
@@ -67,13 +67,8 @@ class Dovecot:
             file.write(CONFIG.format(folder=folder, run=os.path.join(folder, "run"), mail=mail, certificate=self.certificate, key=key,
                                      pop3=self.pop3, pop3s=self.pop3s, lmtp=self.lmtp, strict="yes" if strict else "no"))
         self.process = subprocess.Popen(["dovecot", "-F", "-c", self.config], stdin=subprocess.DEVNULL)
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", self.pop3), 1).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit("dovecot was not ready within 10 s:\n" + open(os.path.join(folder, "dovecot.log")).read())
+        if not listens(self.pop3):
+            raise SystemExit("dovecot was not ready within 10 s:\n" + open(os.path.join(folder, "dovecot.log")).read())
 
     def own(self):
         """Gives Dovecot's user what others have written."""

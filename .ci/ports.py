@@ -1,5 +1,5 @@
-"""Free ports of loopback, for the servers that the scripts start."""
-import random, socket
+"""Ports of loopback for the servers that the scripts start: which are free, and when somebody listens."""
+import random, socket, time
 
 
 def free_port():
@@ -23,3 +23,16 @@ def free_base(offsets):
         except OSError:
             continue
     raise SystemExit("no free ports")
+
+
+def listens(port, seconds=10):
+    """Whether somebody listens on a port, now or within some seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)

@@ -1,7 +1,7 @@
 """A private Postfix in a folder of ours, for the scripts of interop."""
-import os, shutil, socket, subprocess, time
+import os, shutil, subprocess
 
-from ports import free_port
+from ports import free_port, listens
 
 MAIN = """
 compatibility_level = 3.6
@@ -57,13 +57,8 @@ class Postfix:
             file.write(MASTER.replace("{port}", f"127.0.0.1:{self.port}").replace("{more}", more))
         # not in the foreground: `stop` ends this one by its own pid file
         done = subprocess.run(["postfix", "-c", folder, "start"], capture_output=True, text=True, timeout=30)
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit(f"Postfix did not start: {done.stderr}\n{self.log()}")
+        if not listens(self.port):
+            raise SystemExit(f"Postfix did not start: {done.stderr}\n{self.log()}")
 
     def log(self):
         path = os.path.join(self.folder, "log")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # apt: haproxy
 """haproxy in front of the real server, with the two configurations that the cookbook shows: SPF and Received name the real peer."""
-import glob, os, re, smtplib, socket, subprocess, sys, tempfile, time
+import glob, os, re, smtplib, socket, subprocess, sys, tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import e2e, ports  # noqa: E402
@@ -16,16 +16,6 @@ def blocks():
     return dict(re.findall(r"```(\w+)\n(.*?)```", section, re.S))
 
 
-def wait_for(port):
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("haproxy did not start")
-
-
 def main():
     shown = blocks()
     with tempfile.TemporaryDirectory(prefix="gatepost-haproxy-") as folder:
@@ -37,7 +27,8 @@ def main():
         open(balancer, "w").write(replaced)
         haproxy = subprocess.Popen(["haproxy", "-q", "-f", balancer], stdin=subprocess.DEVNULL)
         try:
-            wait_for(front)
+            if not ports.listens(front):
+                raise SystemExit("haproxy did not start")
             user = next(iter(server.users))
 
             @e2e.check("through haproxy: Received and Received-SPF name the peer, not haproxy")

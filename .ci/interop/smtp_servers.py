@@ -2,11 +2,12 @@
 """Our client (the example `send`) at Postfix, Exim and aiosmtpd: TLS, log-in, groups, chunks, UTF-8, and what it says when it fails."""
 # apt: postfix dovecot-core openssl libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0
 # pip: aiosmtpd
-import glob, os, shutil, socket, subprocess, sys, tempfile, time
+import glob, os, shutil, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from e2e import SERVER, run  # noqa: E402
-from postfix import Postfix, certificate, free_port  # noqa: E402
+from ports import free_port, listens  # noqa: E402
+from postfix import Postfix, certificate  # noqa: E402
 
 SEND = os.path.join(os.path.dirname(SERVER), "send")
 ALICE, BOB, PASSWORD = "alice@example.test", "bob@example.test", "pen cil"
@@ -55,12 +56,7 @@ def messages(folder, server, pattern, over, *arguments):
 
 
 def wait_for(port):
-    for _ in range(300):
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"nothing listens on port {port}")
+    assert listens(port, 30), f"nothing listens on port {port}"
 
 
 DOVECOT = """
