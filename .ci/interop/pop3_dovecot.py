@@ -94,7 +94,7 @@ def same_folder(server, dovecot, maildir):
     mine, other = ours(), theirs()
     row("our server reads what Dovecot wrote, with LF line ends", len(mine) == 2 * len(BODIES) - 1 and agree(mine, other), [(m[:2], o[:2]) for m, o in zip(mine, other)])
     for path in glob.glob(maildir + "/*/*,S=*")[::2]:  # as a program names files that tells no sizes
-        os.rename(path, re.sub(r",S=\d+(,W=\d+)?", "", path))
+        os.rename(path, re.sub(r",S=\d+(,W=\d+)?(,A=\d+)?", "", path))
     bare = ours()
     row("sizes where names tell none, and from the index", [m[::2] for m in bare] == [m[::2] for m in mine] and bare == ours() and os.path.exists(maildir + "/gatepost.index"))
     pop = poplib.POP3_SSL("localhost", server.port("pop3s"), timeout=20, context=server.context)

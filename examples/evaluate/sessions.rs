@@ -1,5 +1,6 @@
 //! SMTP and POP3 sessions.
 
+use gatepost_pop3::server::{Entry, SurrogateSize};
 use gatepost_smtp::server::{Config, Event, Profile, Server};
 use gatepost_smtp::{Paths, Reply};
 use gatepost_syntax::{Domain, ForwardPath, HeaderBlock, HeaderLimits, base64};
@@ -196,12 +197,14 @@ fn grouped(text: &str, ends: impl Fn(&str, &str) -> bool) -> Vec<String> {
     replies
 }
 
-fn entries(maildrop: &[Vec<u8>]) -> Vec<gatepost_pop3::server::Entry> {
+fn entries(maildrop: &[Vec<u8>]) -> Vec<Entry> {
     // a last line that does not end gets its CRLF when it is sent
     let sent = |message: &Vec<u8>| message.len() + if message.is_empty() || message.ends_with(b"\n") { 0 } else { 2 };
-    let entry = |(index, message): (usize, &Vec<u8>)| gatepost_pop3::server::Entry {
-        size: u64::try_from(sent(message)).unwrap_or(u64::MAX),
-        uid: format!("message-{}", index + 1),
+    let entry = |(index, message): (usize, &Vec<u8>)| {
+        let size = u64::try_from(sent(message)).unwrap_or(u64::MAX);
+        let mut surrogate = SurrogateSize::new();
+        surrogate.write(message);
+        Entry { size, surrogate: surrogate.of(size), uid: format!("message-{}", index + 1) }
     };
     maildrop.iter().enumerate().map(entry).collect()
 }

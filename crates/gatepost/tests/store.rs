@@ -145,7 +145,7 @@ fn the_index_is_a_hint() {
     fs::write(folder.bob().join("cur/1.gourier,S=3:2,"), "a\nb").unwrap();
     assert_eq!(sizes(), [10, 6, 6], "a last line without end gets one when it is sent");
     let written = fs::read_to_string(&index).unwrap();
-    assert!(written.contains("8 10 1.foreign\n") && written.contains("3 6 1.gourier,S=3\n"), "{written}");
+    assert!(written.contains("8 10 - 1.foreign\n") && written.contains("3 6 - 1.gourier,S=3\n"), "{written}");
     fs::write(&index, written.replace("8 10", "8 11")).unwrap();
     assert_eq!(sizes(), [11, 6, 6], "it is used");
     fs::write(folder.bob().join("cur/1.foreign:2,S"), "other\n\n").unwrap();
@@ -158,6 +158,33 @@ fn the_index_is_a_hint() {
     fs::remove_file(folder.bob().join("cur/1.foreign:2,S")).unwrap();
     assert_eq!(sizes(), [6, 6]);
     assert!(!fs::read_to_string(&index).unwrap().contains("foreign"), "what is gone is forgotten");
+}
+
+/// RFC 6856 §2.1 wants LIST to tell what RETR sends: of a surrogate, too, without reading the message then.
+#[test]
+fn the_size_of_a_surrogate_is_known() {
+    let folder = Temporary::new("surrogates");
+    let (maildir, memory) = (Maildir::open(&folder.0).unwrap(), Memory::new());
+    let text = "Subject: grüße\r\n\r\nö\r\n";
+    let surrogate = "Subject: =?utf-8?B?Z3LDvMOfZQ==?=\r\n\r\nö\r\n";
+    let sizes = |store: &dyn MailStore| -> Vec<(u64, Option<u64>)> {
+        store.open(&bob()).unwrap().entries().iter().map(|entry| (entry.size, entry.surrogate)).collect()
+    };
+    let wanted = (text.len() as u64, Some(surrogate.len() as u64));
+    for store in [&maildir as &dyn MailStore, &memory] {
+        deliver(store, text);
+        deliver(store, "Subject: ascii\r\n\r\nö\r\n");
+        assert_eq!(sizes(store), [wanted, (22, None)]);
+    }
+    let index = folder.bob().join("gatepost.index");
+    assert!(!index.exists(), "names tell all");
+    assert!(uids(&*maildir.open(&bob()).unwrap()).iter().all(|uid| uid.ends_with(".gatepost")));
+    fs::write(folder.bob().join("cur/1.foreign:2,S"), text.replace("\r\n", "\n")).unwrap();
+    assert_eq!(sizes(&maildir), [wanted, wanted, (22, None)]);
+    let written = fs::read_to_string(&index).unwrap();
+    assert!(written.contains(&format!(" {} {} 1.foreign\n", text.len(), surrogate.len())), "{written}");
+    fs::write(&index, written.replace(&format!(" {} 1.", surrogate.len()), " 99 1.")).unwrap();
+    assert_eq!(sizes(&maildir)[0].1, Some(99), "it is used");
 }
 
 #[test]

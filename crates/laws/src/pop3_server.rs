@@ -10,7 +10,7 @@ fn run(input: &[u8], chunk: usize) -> Vec<u8> {
         match server.poll() {
             Step::Write(octets) => said.extend_from_slice(&octets),
             Step::Event(Event::Auth(_)) => server.answer(Answer::Grant(Identity { user: "u".into() })),
-            Step::Event(Event::Open(_)) => server.opened(Ok(vec![Entry { size: 4, uid: "u".into() }])),
+            Step::Event(Event::Open(_)) => server.opened(Ok(vec![Entry::new(4, "u")])),
             Step::Event(Event::Commit(_)) => {
                 assert!(input.to_ascii_uppercase().windows(4).any(|window| window == b"QUIT"));
                 server.committed(true);

@@ -9,6 +9,7 @@ mod authorization;
 mod capabilities;
 mod config;
 mod event;
+mod head;
 mod sending;
 mod transaction;
 
@@ -22,6 +23,7 @@ use sending::Sending;
 
 pub use config::{Config, Limits};
 pub use event::{Entry, Event, OpenError};
+pub use head::SurrogateSize;
 
 enum State {
     Start,
@@ -179,7 +181,7 @@ impl Server {
 
     fn announce(&mut self, index: usize) {
         let size = match (&self.state, self.lines) {
-            (State::Transaction(entries), None) => entries.get(index).map(|listed| listed.entry.size),
+            (State::Transaction(entries), None) => entries.get(index).map(|listed| listed.entry.told(self.utf8)),
             _ => None,
         };
         match size {

@@ -69,7 +69,7 @@ fn session(how: How, password: &str, messages: &Arc<[Vec<u8>]>, chunk: usize) ->
                 server.answer(Answer::Keys(keys.clone(), Identity { user }));
             }
             Step::Event(Event::Open(_)) => {
-                let entry = |(i, m): (usize, &Vec<u8>)| Entry { size: m.len() as u64, uid: format!("u{i}") };
+                let entry = |(i, m): (usize, &Vec<u8>)| Entry::new(m.len() as u64, format!("u{i}"));
                 server.opened(Ok(messages.iter().enumerate().map(entry).collect()));
             }
             Step::Event(Event::Retrieve(index)) => {

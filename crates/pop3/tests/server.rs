@@ -1,7 +1,7 @@
 //! The server endpoint: sessions, injection, whatever the chunks.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
 
-use gatepost_pop3::server::{Config, Entry, Event, OpenError, Server};
+use gatepost_pop3::server::{Config, Entry, Event, OpenError, Server, SurrogateSize};
 use gatepost_sasl::{Answer, Identity, Question};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 use proptest::prelude::*;
@@ -17,7 +17,20 @@ struct Seen {
     upgraded: bool,
 }
 
+/// What a store tells of a message that it got in pieces.
+fn entry(index: usize, message: &[u8]) -> Entry {
+    let open = !message.is_empty() && !message.ends_with(b"\n");
+    let size = u64::try_from(message.len()).unwrap() + if open { 2 } else { 0 };
+    let mut surrogate = SurrogateSize::new();
+    message.chunks(1 + 2 * index).all(|piece| surrogate.write(piece));
+    Entry { size, surrogate: surrogate.of(size), uid: format!("u{index}") }
+}
+
 fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
+    run_with(&MESSAGES, script, chunk, tls)
+}
+
+fn run_with(messages: &[&str], script: &[u8], chunk: usize, tls: bool) -> Seen {
     let config = Config { stls: true, ..Config::default() };
     let mut server = Server::new(config, "nonce");
     if tls {
@@ -33,14 +46,11 @@ fn run(script: &[u8], chunk: usize, tls: bool) -> Seen {
             Step::Event(Event::Auth(_)) => server.answer(Answer::Deny),
             Step::Event(Event::Open(who)) if who.user == "busy" => server.opened(Err(OpenError::InUse)),
             Step::Event(Event::Open(_)) => {
-                let entry = |(index, text): (usize, &&str)| Entry {
-                    size: u64::try_from(text.len()).unwrap(),
-                    uid: format!("u{index}"),
-                };
-                server.opened(Ok(MESSAGES.iter().enumerate().map(entry).collect()));
+                let entry = |(index, text): (usize, &&str)| entry(index, text.as_bytes());
+                server.opened(Ok(messages.iter().enumerate().map(entry).collect()));
             }
             Step::Event(Event::Retrieve(index)) => {
-                let piece = MESSAGES[index].as_bytes().chunks(3).nth(given).unwrap_or_default();
+                let piece = messages[index].as_bytes().chunks(3).nth(given).unwrap_or_default();
                 given += 1;
                 if piece.is_empty() || !server.message(piece) {
                     server.end();
@@ -77,8 +87,8 @@ fn a_session() {
     let seen = run(script.as_bytes(), usize::MAX, true);
     assert_eq!(
         seen.replies,
-        "+OK POP3 server ready\r\n+OK now PASS\r\n+OK 3 messages\r\n+OK 3 61\r\n+OK sizes follow\r\n1 19\r\n2 13\r\n3 29\r\n.\r\n+OK 2 u1\r\n\
-         +OK 19 octets follow\r\nA: b\r\n\r\n..one\r\ntwo\r\n.\r\n+OK marked\r\n-ERR no such message\r\n+OK sizes follow\r\n2 13\r\n3 29\r\n.\r\n\
+        "+OK POP3 server ready\r\n+OK now PASS\r\n+OK 3 messages\r\n+OK 3 116\r\n+OK sizes follow\r\n1 19\r\n2 15\r\n3 82\r\n.\r\n+OK 2 u1\r\n\
+         +OK 19 octets follow\r\nA: b\r\n\r\n..one\r\ntwo\r\n.\r\n+OK marked\r\n-ERR no such message\r\n+OK sizes follow\r\n2 15\r\n3 82\r\n.\r\n\
          +OK unmarked\r\n+OK marked\r\n+OK bye\r\n"
     );
     assert_eq!((seen.deleted, seen.closed), (Some(vec![1]), true));
@@ -176,6 +186,36 @@ fn header_sections_are_ascii_until_the_client_says_utf8() {
     assert!(run(b"UTF8\r\nSTLS\r\n", 99, false).replies.ends_with("-ERR TLS before UTF8\r\n"));
 }
 
+/// RFC 6856 §2.1: LIST tells what RETR sends; STAT and the text of RETR do, too.
+fn check_sizes(messages: &[&str], start: &str) -> Vec<usize> {
+    let reply = |command: &str| {
+        let replies = run_with(messages, format!("{start}{LOGIN}{command}\r\n").as_bytes(), 99, true).replies;
+        replies.split_once(" messages\r\n+OK ").unwrap().1.to_owned()
+    };
+    let sent = |number: usize| {
+        let reply = reply(&format!("RETR {number}"));
+        let (text, message) = reply.split_once("\r\n").unwrap();
+        let message = format!("\r\n{}", message.strip_suffix(".\r\n").unwrap()).replace("\r\n.", "\r\n");
+        assert_eq!(text, format!("{} octets follow", message.len() - 2), "{messages:?}");
+        message.len() - 2
+    };
+    let sizes: Vec<usize> = (1..=messages.len()).map(sent).collect();
+    let lines: String = (1..).zip(&sizes).map(|(number, size)| format!("{number} {size}\r\n")).collect();
+    assert_eq!(reply("LIST"), format!("sizes follow\r\n{lines}.\r\n"));
+    assert_eq!(reply("LIST 1"), format!("1 {}\r\n", sizes[0]));
+    assert_eq!(reply("STAT"), format!("{} {}\r\n", sizes.len(), sizes.iter().sum::<usize>()));
+    sizes
+}
+
+#[test]
+fn sizes_are_those_of_what_is_sent() {
+    let (surrogates, originals) = (check_sizes(&MESSAGES, ""), check_sizes(&MESSAGES, "UTF8\r\n"));
+    assert_eq!(originals, [MESSAGES[0].len(), MESSAGES[1].len() + 2, MESSAGES[2].len()]);
+    assert!(surrogates[..2] == originals[..2] && surrogates[2] > originals[2], "{surrogates:?}");
+    check_sizes(&["Subject: ö", "X-Ö: all of it is left out", "A: ö\r\nB: c", "\r\nö", ""], "");
+    check_sizes(&["", " ö\r\n o\r\n\r\n\r\n"], ""); // a piece ends between a CR and its LF
+}
+
 #[test]
 fn capabilities_are_told_in_both_states() {
     let in_clear = last_reply("CAPA\r\n", false);
@@ -218,6 +258,16 @@ proptest! {
     ], 0..25), chunk in 1usize..20) {
         let script = lines.concat();
         prop_assert_eq!(run(script.as_bytes(), chunk, true), run(script.as_bytes(), usize::MAX, true));
+    }
+}
+
+proptest! {
+    #[test]
+    fn sizes_are_those_of_what_is_sent_whatever_it_is(lines in proptest::collection::vec(prop_oneof![
+        Just("From: ö <ö@ä.test>\r\n"), Just("A: b\r\n"), Just("X-Ö: x\r\n"), Just("Subject: grüße\r\n"), Just(" ö\r\n"), Just(" o\r\n"),
+        Just("Content-Type: a/ö\r\n"), Just("\r\n"), Just(".\r\n"), Just("no end"), Just("Tö: x"),
+    ], 0..12)) {
+        check_sizes(&["A: b\r\n\r\n", &lines.concat()], "");
     }
 }
 

@@ -19,7 +19,7 @@ fn say(server: &mut Server, line: &str) -> String {
                     _ => Answer::Deny,
                 })
             }
-            Step::Event(Event::Open(_)) => server.opened(Ok(vec![Entry { size: 4, uid: "u1".into() }])),
+            Step::Event(Event::Open(_)) => server.opened(Ok(vec![Entry::new(4, "u1")])),
             Step::Event(Event::Commit(_)) => server.committed(true),
             Step::Event(_) => server.end(),
             Step::Read(_) | Step::StartTls | Step::Close => return replies,

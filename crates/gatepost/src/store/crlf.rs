@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use gatepost_pop3::server::SurrogateSize;
 use memchr::memchr_iter;
 
 /// Octets with each lone LF made a CRLF, in no more memory than the reader gives.
@@ -77,13 +78,24 @@ pub(super) struct Sizes {
     cr: bool,
     /// Whether the last line has no end.
     open: bool,
+    surrogate: SurrogateSize,
+    /// Whether the surrogate is known.
+    past_header: bool,
 }
 
 impl Sizes {
     pub(super) fn count(&mut self, octets: &[u8]) {
         let length = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         self.octets += length(octets.len());
-        self.crlf += length(octets.len()) + length(lone(octets, self.cr).count());
+        let grows = lone(octets, self.cr).count();
+        self.crlf += length(octets.len()) + length(grows);
+        if grows == 0 {
+            self.past_header = !self.surrogate.write(octets);
+        } else if !self.past_header {
+            let mut grown = Vec::with_capacity(octets.len() + grows);
+            extend_with_crlf(&mut grown, octets, self.cr);
+            self.past_header = !self.surrogate.write(&grown);
+        }
         self.cr = octets.last().map_or(self.cr, |last| *last == b'\r');
         self.open = octets.last().map_or(self.open, |last| *last != b'\n');
     }
@@ -91,6 +103,12 @@ impl Sizes {
     /// How many octets POP3 sends: a last line that does not end gets its CRLF.
     pub(super) fn as_sent(&self) -> u64 {
         if self.open { self.crlf + 2 } else { self.crlf }
+    }
+
+    /// How many octets POP3 sends, and how many instead to a client that did not say UTF8, where that is another number.
+    pub(super) fn both_as_sent(self) -> (u64, Option<u64>) {
+        let size = self.as_sent();
+        (size, self.surrogate.of(size))
     }
 
     /// Of all that is to be read.

@@ -65,9 +65,9 @@ impl MailStore for Memory {
             return Err(OpenError::InUse);
         }
         let messages = shared.mail.get(&(owner.user.clone(), Folder::Inbox)).cloned().unwrap_or_default();
-        let entry = |(number, message): &Numbered| Entry {
-            size: Sizes::of(&message[..]).map_or(0, |sizes| sizes.as_sent()),
-            uid: number.to_string(),
+        let entry = |(number, message): &Numbered| {
+            let (size, surrogate) = Sizes::of(&message[..]).unwrap_or_default().both_as_sent();
+            Entry { size, surrogate, uid: number.to_string() }
         };
         let entries = messages.iter().map(entry).collect();
         Ok(Box::new(Open { store: self.clone(), owner: owner.user.clone(), messages, entries }))

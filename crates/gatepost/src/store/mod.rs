@@ -7,7 +7,7 @@ mod memory;
 
 use std::io::{self, Read};
 
-pub use gatepost_pop3::server::{Entry, OpenError};
+pub use gatepost_pop3::server::{Entry, OpenError, SurrogateSize};
 use gatepost_sasl::Identity;
 use gatepost_syntax::Mailbox;
 

@@ -7,8 +7,23 @@ use gatepost_sasl::{Identity, Question};
 pub struct Entry {
     /// Octets as sent, with CRLF line ends, without stuffing.
     pub size: u64,
+    /// As many of the surrogate that a client gets which did not say UTF8, where that is another number and known: see
+    /// [`SurrogateSize`](super::SurrogateSize).
+    pub surrogate: Option<u64>,
     /// 1 to 70 characters of printable ASCII without space, never used for another message.
     pub uid: String,
+}
+
+impl Entry {
+    /// A message whose header section is in ASCII.
+    pub fn new(size: u64, uid: impl Into<String>) -> Self {
+        Entry { size, surrogate: None, uid: uid.into() }
+    }
+
+    /// RFC 6856 §2.1: the size that LIST tells "SHOULD match the actual number of octets sent in a RETR response".
+    pub(super) fn told(&self, utf8: bool) -> u64 {
+        self.surrogate.filter(|_| !utf8).unwrap_or(self.size)
+    }
 }
 
 /// Why a maildrop can not be opened.

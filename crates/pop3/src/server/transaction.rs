@@ -10,26 +10,27 @@ impl Server {
         let State::Transaction(entries) = &mut self.state else {
             return;
         };
+        let utf8 = self.utf8;
         let known = |number: usize| entries.get(number - 1).filter(|listed| !listed.deleted);
         match command {
             Command::Stat => {
                 let (mut count, mut octets) = (0, 0_u64);
                 for (_, listed) in left(entries) {
                     count += 1;
-                    octets = octets.saturating_add(listed.entry.size);
+                    octets = octets.saturating_add(listed.entry.told(utf8));
                 }
                 self.ok(&format!("{count} {octets}"));
             }
             Command::List(None) => {
                 let lines: Vec<String> =
-                    left(entries).map(|(number, l)| format!("{number} {}", l.entry.size)).collect();
+                    left(entries).map(|(number, l)| format!("{number} {}", l.entry.told(utf8))).collect();
                 self.listing("sizes follow", lines);
             }
             Command::Uidl(None) => {
                 let lines: Vec<String> = left(entries).map(|(number, l)| format!("{number} {}", l.entry.uid)).collect();
                 self.listing("identifiers follow", lines);
             }
-            Command::List(Some(number)) => match known(number).map(|listed| listed.entry.size) {
+            Command::List(Some(number)) => match known(number).map(|listed| listed.entry.told(utf8)) {
                 Some(size) => self.ok(&format!("{number} {size}")),
                 None => self.fail(MISSING),
             },

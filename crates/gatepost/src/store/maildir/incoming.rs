@@ -43,8 +43,12 @@ impl Incoming {
     /// Shows it. When this returns, a crash does not lose it.
     pub fn finish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
+        let sizes = std::mem::take(&mut self.sizes);
         // S= and W= as Dovecot writes them: octets, and octets with CRLF line ends
-        let name = format!("{},S={},W={}", self.unique, self.sizes.octets, self.sizes.crlf);
+        let mut name = format!("{},S={},W={}", self.unique, sizes.octets, sizes.crlf);
+        if let (_, Some(surrogate)) = sizes.both_as_sent() {
+            name += &format!(",A={surrogate}"); // of the surrogate in ASCII, which nobody but us has
+        }
         let folder = self.maildir.join("new");
         let shown = folder.join(name);
         prepared(&self.maildir, || match &self.temporary {

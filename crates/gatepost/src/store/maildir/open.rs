@@ -107,22 +107,24 @@ fn delivered(name: &str) -> (u64, u64) {
 /// Sizes and unique ids.
 fn entries(maildir: &Path, messages: &[Message]) -> io::Result<Vec<Entry>> {
     let mut index = Index::default();
-    let named = |message: &Message| message.stable.split(',').find_map(|part| part.strip_prefix("W=")?.parse().ok());
-    let sizes: Vec<Option<u64>> = messages.iter().map(named).collect();
+    let named = |message: &Message, key: &str| -> Option<u64> {
+        message.stable.split(',').find_map(|part| part.strip_prefix(key)?.parse().ok())
+    };
+    let sizes: Vec<Option<u64>> = messages.iter().map(|message| named(message, "W=")).collect();
     if sizes.contains(&None) {
         index = Index::read(maildir);
     }
     let (mut entries, mut used) = (Vec::with_capacity(messages.len()), HashSet::with_capacity(messages.len()));
     for (message, size) in messages.iter().zip(sizes) {
-        let size = match size {
-            Some(size) => size,
-            None => index.size(&message.stable, &maildir.join(message.part).join(&message.name))?,
+        let (size, surrogate) = match size {
+            Some(size) => (size, named(message, "A=")),
+            None => index.sizes(&message.stable, &maildir.join(message.part).join(&message.name))?,
         };
         let mut uid = uid(&message.stable);
         if !used.insert(uid.clone()) {
             uid = hashed(&message.stable); // names that differ in `,S=` alone
         }
-        entries.push(Entry { size, uid });
+        entries.push(Entry { size, surrogate, uid });
     }
     index.write(maildir);
     Ok(entries)
