@@ -1,78 +1,98 @@
 //! The `tls-server-end-point` channel binding (RFC 5929 §4): the server's certificate under its signature's hash.
 
 use ring::digest::{self, Algorithm, SHA256, SHA384, SHA512};
+use x509_cert::Certificate;
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::oid::db::rfc5912::{
+    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_RSASSA_PSS, ID_SHA_1, ID_SHA_256, ID_SHA_384,
+    ID_SHA_512, MD_5_WITH_RSA_ENCRYPTION, SHA_1_WITH_RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION,
+    SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
+};
+use x509_cert::der::{self, Decode, Reader, TagMode, TagNumber};
+use x509_cert::spki::AlgorithmIdentifierOwned;
 
-use super::certificate::inside;
+/// ecdsa-with-SHA1, which the list of names lacks.
+const ECDSA_WITH_SHA_1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
 
 /// Of a certificate in DER; `None` where its signature algorithm has no one hash, as Ed25519 has none.
 pub(super) fn of(certificate: &[u8]) -> Option<Vec<u8>> {
-    Some(digest::digest(signature_hash(certificate)?, certificate).as_ref().to_vec())
+    let read = Certificate::from_der(certificate).ok()?;
+    Some(digest::digest(signature_hash(read.signature_algorithm())?, certificate).as_ref().to_vec())
 }
 
-/// `Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm SEQUENCE { OID, parameters }, … }`.
-fn signature_hash(certificate: &[u8]) -> Option<&'static Algorithm> {
-    let (certificate, _) = inside(certificate, 0x30)?;
-    let (_, rest) = inside(certificate, 0x30)?;
-    let (algorithm, _) = inside(rest, 0x30)?;
-    let (oid, parameters) = inside(algorithm, 0x06)?;
-    match oid {
-        // MD5 and SHA-1 count as SHA-256
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4 | 5 | 11] => Some(&SHA256),
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12] => Some(&SHA384),
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13] => Some(&SHA512),
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10] => pss_hash(parameters),
-        [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1] | [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2] => Some(&SHA256),
-        [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3] => Some(&SHA384),
-        [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4] => Some(&SHA512),
+/// MD5 and SHA-1 count as SHA-256.
+fn signature_hash(algorithm: &AlgorithmIdentifierOwned) -> Option<&'static Algorithm> {
+    match algorithm.oid {
+        MD_5_WITH_RSA_ENCRYPTION | SHA_1_WITH_RSA_ENCRYPTION | ECDSA_WITH_SHA_1 => Some(&SHA256),
+        SHA_256_WITH_RSA_ENCRYPTION | ECDSA_WITH_SHA_256 => Some(&SHA256),
+        SHA_384_WITH_RSA_ENCRYPTION | ECDSA_WITH_SHA_384 => Some(&SHA384),
+        SHA_512_WITH_RSA_ENCRYPTION | ECDSA_WITH_SHA_512 => Some(&SHA512),
+        ID_RSASSA_PSS => pss_hash(algorithm.parameters.as_ref()?.into()),
         _ => None,
     }
 }
 
-/// `RSASSA-PSS-params ::= SEQUENCE { [0] SEQUENCE { OID } DEFAULT sha1, … }` (RFC 4055 §3.1).
-fn pss_hash(parameters: &[u8]) -> Option<&'static Algorithm> {
-    let (parameters, _) = inside(parameters, 0x30)?;
-    let Some((hash, _)) = inside(parameters, 0xa0) else {
-        return Some(&SHA256);
-    };
-    let (hash, _) = inside(hash, 0x30)?;
-    match inside(hash, 0x06)?.0 {
-        [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1] | [0x2b, 0x0e, 3, 2, 0x1a] => Some(&SHA256),
-        [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2] => Some(&SHA384),
-        [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3] => Some(&SHA512),
+/// `RSASSA-PSS-params ::= SEQUENCE { [0] HashAlgorithm DEFAULT sha1, … }` (RFC 4055 §3.1).
+fn pss_hash(parameters: AnyRef<'_>) -> Option<&'static Algorithm> {
+    let hash = parameters.sequence(|reader| -> der::Result<Option<AlgorithmIdentifierOwned>> {
+        let hash = reader.context_specific(TagNumber(0), TagMode::Explicit)?;
+        reader.drain(reader.remaining_len())?; // of the mask and the salt
+        Ok(hash)
+    });
+    match hash.ok()?.map(|hash| hash.oid) {
+        None | Some(ID_SHA_1 | ID_SHA_256) => Some(&SHA256),
+        Some(ID_SHA_384) => Some(&SHA384),
+        Some(ID_SHA_512) => Some(&SHA512),
         _ => None,
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test may
 mod tests {
+    use x509_cert::der::{Any, Encode, Tag};
+
     use super::*;
 
-    /// A certificate's frame around a signature algorithm.
-    fn certificate(oid: &[u8], parameters: &[u8]) -> Vec<u8> {
-        let wrap = |tag: u8, inside: &[u8]| [&[tag, u8::try_from(inside.len()).unwrap_or(0)], inside].concat();
-        let algorithm = wrap(0x30, &[wrap(0x06, oid), parameters.to_vec()].concat());
-        wrap(0x30, &[wrap(0x30, b"tbs"), algorithm, wrap(0x03, b"\0sig")].concat())
+    /// A certificate as if it were signed by this algorithm.
+    fn certificate(oid: &str, parameters: &[u8]) -> Vec<u8> {
+        let made = rcgen::generate_simple_self_signed(vec!["mx.example.test".to_owned()]).unwrap();
+        let signed = Certificate::from_der(made.cert.der()).unwrap().tbs_certificate().to_der().unwrap();
+        let parameters = Some(parameters).filter(|der| !der.is_empty()).map(|der| Any::from_der(der).unwrap());
+        let algorithm = AlgorithmIdentifierOwned { oid: oid.parse().unwrap(), parameters };
+        let parts = [signed, algorithm.to_der().unwrap(), b"\x03\x04\0sig".to_vec()].concat();
+        Any::new(Tag::Sequence, parts).unwrap().to_der().unwrap()
     }
 
     #[test]
     fn the_hash_is_the_signatures() {
-        let rsa = |last| [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1][..], &[last]].concat();
+        let rsa = |last: u8| format!("1.2.840.113549.1.1.{last}");
         let sha384_pss = [0x30, 15, 0xa0, 13, 0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2];
+        let sha1_pss_with_salt = [0x30, 5, 0xa2, 3, 2, 1, 20];
         for (oid, parameters, octets) in [
-            (rsa(5), &b"\x05\0"[..], Some(32)), // SHA-1 counts as SHA-256
+            (rsa(4), &b"\x05\0"[..], Some(32)), // MD5 and SHA-1 count as SHA-256
+            (rsa(5), b"\x05\0", Some(32)),
             (rsa(11), b"\x05\0", Some(32)),
             (rsa(12), b"\x05\0", Some(48)),
             (rsa(13), b"\x05\0", Some(64)),
             (rsa(10), b"\x30\0", Some(32)),
+            (rsa(10), &sha1_pss_with_salt, Some(32)),
             (rsa(10), &sha384_pss, Some(48)),
-            (vec![0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4], b"", Some(64)),
-            (vec![0x2b, 0x65, 0x70], b"", None), // Ed25519
+            (rsa(10), b"", None), // RFC 4055 §3.1: there have to be parameters
+            ("1.2.840.10045.4.1".to_owned(), b"", Some(32)),
+            ("1.2.840.10045.4.3.2".to_owned(), b"", Some(32)),
+            ("1.2.840.10045.4.3.3".to_owned(), b"", Some(48)),
+            ("1.2.840.10045.4.3.4".to_owned(), b"", Some(64)),
+            ("1.3.101.112".to_owned(), b"", None), // Ed25519
         ] {
             let certificate = certificate(&oid, parameters);
-            assert_eq!(of(&certificate).map(|hash| hash.len()), octets, "{oid:x?}");
-            for cut in 0..certificate.len() - 7 {
+            assert_eq!(of(&certificate).map(|hash| hash.len()), octets, "{oid}");
+            for cut in 0..certificate.len() {
                 assert_eq!(of(certificate.get(..cut).unwrap_or_default()), None);
             }
         }
+        let made = rcgen::generate_simple_self_signed(vec!["mx.example.test".to_owned()]).unwrap();
+        assert_eq!(of(made.cert.der()).unwrap(), digest::digest(&SHA256, made.cert.der()).as_ref());
     }
 }
