@@ -1,30 +1,25 @@
 //! Clients of ours against servers of ours, over loopback and TLS.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
 
-use std::path::PathBuf;
+mod place;
 
 use gatepost::client::{self, Broken, ClientTls, ConnectError, Connection};
-use gatepost::{Handle, Memory, Server, Service, Users, tls};
+use gatepost::{Handle, Memory, Server, Service, tls};
 use gatepost_dns::Zone;
 use gatepost_sasl::{PlainClient, Secret};
 use gatepost_smtp::client::{Client, Config, Event, Failure, Limits};
-use gatepost_syntax::Mailbox;
+use place::Place;
 
-/// A server with a certificate for `localhost`, and the certificate's file.
-async fn start(test: &str) -> (Handle, PathBuf) {
-    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-client-{test}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let users = Users::new(Secret::new("a test secret"));
-    users.add(&Mailbox::parse("bob@example.test").unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
+/// A server with a certificate for `localhost`, and the place where that is.
+async fn start(test: &str) -> (Handle, Place) {
+    let place = Place::new(test);
+    let (certificate, key) = place.certificate();
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse("").unwrap());
-    let server = server.tls(tls::from_pem(&certificate, key).unwrap()).users(users).store(Memory::new()).spool(folder);
+    let server = server.users(place::users(&["bob@example.test"])).store(Memory::new());
+    let server = server.tls(tls::from_pem(certificate, key).unwrap()).spool(&place.0);
     let server = server.listen(Service::Submission, "127.0.0.1:0").unwrap();
     let server = server.listen(Service::Submissions, "127.0.0.1:0").unwrap();
-    (server.start().await.unwrap(), certificate)
+    (server.start().await.unwrap(), place)
 }
 
 async fn connect(handle: &Handle, service: Service, host: &str, tls: &ClientTls) -> Result<Connection, ConnectError> {
@@ -53,8 +48,8 @@ async fn log_in(connection: Connection) -> (Vec<Event>, Result<(), Broken>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_logs_in_over_starttls_and_over_implicit_tls() {
-    let (handle, certificate) = start("log-in").await;
-    let tls = ClientTls::with_roots(&certificate).unwrap();
+    let (handle, place) = start("log-in").await;
+    let tls = ClientTls::with_roots(place.certificate().0).unwrap();
     assert!(tls.is_verified());
     for service in [Service::Submission, Service::Submissions] {
         let connection = connect(&handle, service, "localhost", &tls).await.unwrap();
@@ -68,10 +63,10 @@ async fn a_client_logs_in_over_starttls_and_over_implicit_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_for_another_name_or_of_a_stranger_is_not_believed() {
-    let (handle, certificate) = start("names").await;
+    let (handle, place) = start("names").await;
     let (other, others) = start("stranger").await;
-    for (host, roots) in [("mx.example.test", &certificate), ("127.0.0.1", &certificate), ("localhost", &others)] {
-        let tls = ClientTls::with_roots(roots).unwrap();
+    for (host, place) in [("mx.example.test", &place), ("127.0.0.1", &place), ("localhost", &others)] {
+        let tls = ClientTls::with_roots(place.certificate().0).unwrap();
         let connection = connect(&handle, Service::Submission, host, &tls).await.unwrap();
         let (seen, ended) = log_in(connection).await;
         assert!(matches!(ended, Err(Broken::Handshake(_))), "{host}: {ended:?}");

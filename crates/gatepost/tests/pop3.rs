@@ -1,38 +1,35 @@
 //! POP3 on loopback: our client fetches from our server, over STLS and over implicit TLS.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
 
+mod place;
+
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost::client::{self, ClientTls};
 use gatepost::store::{Entry, Folder, Maildrop, OpenError};
-use gatepost::{Handle, MailStore, Maildir, Server, Service, Users, tls};
+use gatepost::{Handle, MailStore, Maildir, Server, Service, tls};
 use gatepost_dns::Zone;
 use gatepost_pop3::client::{Client, Config as ClientConfig, Event, Failure, Request, ResponseCode};
 use gatepost_pop3::server::Config;
 use gatepost_sasl::{Identity, PlainClient, Secret};
 use gatepost_syntax::Mailbox;
+use place::Place;
 
 const BOB: &str = "bob@example.test";
 
-async fn start(folder: &Path, config: Config, store: impl MailStore + 'static) -> Handle {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let users = Users::new(Secret::new("a test secret"));
-    users.add(&Mailbox::parse(BOB).unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
+async fn start(place: &Place, config: Config, store: impl MailStore + 'static) -> Handle {
+    let (certificate, key) = place.certificate();
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse("").unwrap());
-    let server = server.store(store).users(users).pop3_config(config);
-    let server = server.tls(tls::from_pem(certificate, key).unwrap()).spool(folder);
+    let server = server.store(store).users(place::users(&[BOB])).pop3_config(config);
+    let server = server.tls(tls::from_pem(certificate, key).unwrap()).spool(&place.0);
     let server = server.listen(Service::Pop3, "127.0.0.1:0").unwrap().listen(Service::Pop3s, "127.0.0.1:0").unwrap();
     server.start().await.unwrap()
 }
 
 /// Logs in, takes all messages and deletes the first; what came, and what went wrong.
-async fn session(handle: &Handle, folder: &Path, service: Service) -> (Vec<Vec<u8>>, Option<Failure>) {
-    let tls = ClientTls::with_roots(folder.join("certificate.pem")).unwrap();
+async fn session(handle: &Handle, place: &Place, service: Service) -> (Vec<Vec<u8>>, Option<Failure>) {
+    let tls = ClientTls::with_roots(place.certificate().0).unwrap();
     let implicit = service == Service::Pop3s;
     let tls = if implicit { tls.alpn("pop3") } else { tls };
     let port = handle.address(service).unwrap().port();
@@ -69,22 +66,6 @@ async fn session(handle: &Handle, folder: &Path, service: Service) -> (Vec<Vec<u
     (messages, failure)
 }
 
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("gatepost-pop3-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Temporary(path)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A store that must always be waited for, as a disk must that was not read yet.
 struct Cold(Maildir);
 
@@ -116,19 +97,19 @@ impl Maildrop for ColdMaildrop {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_all_sizes_come_whole_and_in_order() {
-    let folder = Temporary::new("sizes");
-    let store = Maildir::open(folder.0.join("mail")).unwrap();
-    all_sizes(&folder, &store, start(&folder.0, Config::default(), store.clone()).await).await;
+    let place = Place::new("sizes");
+    let store = Maildir::open(place.0.join("mail")).unwrap();
+    all_sizes(&place, &store, start(&place, Config::default(), store.clone()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_come_in_order_from_a_store_that_must_be_waited_for() {
-    let folder = Temporary::new("cold");
-    let store = Maildir::open(folder.0.join("mail")).unwrap();
-    all_sizes(&folder, &store, start(&folder.0, Config::default(), Cold(store.clone())).await).await;
+    let place = Place::new("cold");
+    let store = Maildir::open(place.0.join("mail")).unwrap();
+    all_sizes(&place, &store, start(&place, Config::default(), Cold(store.clone())).await).await;
 }
 
-async fn all_sizes(folder: &Temporary, store: &Maildir, handle: Handle) {
+async fn all_sizes(place: &Place, store: &Maildir, handle: Handle) {
     // around what is read at a time and ahead
     let mut wanted: Vec<Vec<u8>> = Vec::new();
     for size in [0, 1, 100, 65_535, 65_536, 65_537, 131_072, 300_000, 2_000_000].into_iter().chain([8_192; 40]) {
@@ -141,7 +122,7 @@ async fn all_sizes(folder: &Temporary, store: &Maildir, handle: Handle) {
         wanted.push(message);
     }
     for service in [Service::Pop3, Service::Pop3s] {
-        let (got, failure) = session(&handle, &folder.0, service).await;
+        let (got, failure) = session(&handle, place, service).await;
         assert_eq!(failure, None);
         assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), wanted.iter().map(Vec::len).collect::<Vec<_>>());
         assert!(got == wanted);
@@ -152,12 +133,12 @@ async fn all_sizes(folder: &Temporary, store: &Maildir, handle: Handle) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_waits_between_log_ins() {
-    let folder = Temporary::new("delay");
+    let place = Place::new("delay");
     let config = Config { login_delay: Some(Duration::from_secs(3600)), ..Config::default() };
-    let store = Maildir::open(folder.0.join("mail")).unwrap();
-    let handle = start(&folder.0, config, store).await;
-    assert_eq!(session(&handle, &folder.0, Service::Pop3s).await.1, None);
-    match session(&handle, &folder.0, Service::Pop3s).await.1 {
+    let store = Maildir::open(place.0.join("mail")).unwrap();
+    let handle = start(&place, config, store).await;
+    assert_eq!(session(&handle, &place, Service::Pop3s).await.1, None);
+    match session(&handle, &place, Service::Pop3s).await.1 {
         Some(Failure::Refused(refusal)) => assert_eq!(refusal.code, Some(ResponseCode::LoginDelay)),
         other => panic!("{other:?}"),
     }

@@ -1,28 +1,25 @@
 //! The server on loopback: what arrives is judged, recorded and handled by policy.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
 
+mod place;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use gatepost::store::Folder;
-use gatepost::{Envelope, Handle, Judge, Memory, Policy, Server, Service, Users, tls};
+use gatepost::{Envelope, Handle, Judge, Memory, Policy, Server, Service, tls};
 use gatepost_arc::seal::{Payload, Sealer};
 use gatepost_dns::Zone;
 use gatepost_results::Explain;
-use gatepost_sasl::Secret;
-use gatepost_syntax::Mailbox;
+use place::Place;
 
 const ZONE: &str = "bank.test TXT \"v=spf1 -all\"\n_dmarc.bank.test TXT \"v=DMARC1; p=reject\"\nhome.test TXT \"v=spf1 ip4:127.0.0.1 -all\"";
 
-async fn start(policy: Policy, store: Memory, folder: &std::path::Path) -> Handle {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let users = Users::new(Secret::new("a test secret"));
-    users.add(&Mailbox::parse("bob@example.test").unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
+async fn start(policy: Policy, store: Memory, place: &Place) -> Handle {
+    let (certificate, key) = place.certificate();
+    let users = place::users(&["bob@example.test"]);
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse(ZONE).unwrap()).store(store);
-    let server = server.tls(tls::from_pem(certificate, key).unwrap()).users(users).policy(policy).spool(folder);
+    let server = server.tls(tls::from_pem(certificate, key).unwrap()).users(users).policy(policy).spool(&place.0);
     server.listen(Service::Mx, "127.0.0.1:0").unwrap().start().await.unwrap()
 }
 
@@ -63,10 +60,9 @@ async fn mail_that_fails_dmarc_is_handled_by_policy() {
     for (policy, code, inbox, junk) in
         [(Policy::Record, "250", 1, 0), (Policy::Quarantine, "250", 0, 1), (Policy::Reject, "550", 0, 0)]
     {
-        let folder = std::env::temp_dir().join(format!("gatepost-test-{}-{}", std::process::id(), policy.word()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let place = Place::new(policy.word());
         let store = Memory::new();
-        let handle = start(policy, store.clone(), &folder).await;
+        let handle = start(policy, store.clone(), &place).await;
         let address = handle.address(Service::Mx).unwrap();
         let reply = tokio::task::spawn_blocking(move || deliver_forged(address)).await.unwrap();
         assert!(reply.starts_with(code), "{policy:?}: {reply}");
@@ -89,15 +85,13 @@ async fn mail_that_fails_dmarc_is_handled_by_policy() {
             assert!(text.ends_with("\r\nFrom: service@bank.test\r\n\r\nPay.\r\n"), "{text}");
         }
         handle.stop().await;
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_without_one_author_is_refused() {
-    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-authors", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let handle = start(Policy::Record, Memory::new(), &folder).await;
+    let place = Place::new("authors");
+    let handle = start(Policy::Record, Memory::new(), &place).await;
     let address = handle.address(Service::Mx).unwrap();
     for head in [
         "From: a@home.test\r\nFrom: service@bank.test",
@@ -113,15 +107,13 @@ async fn mail_without_one_author_is_refused() {
         assert!(reply.await.unwrap().starts_with("550 5.6.0"), "{head}");
     }
     handle.stop().await;
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_lets_a_message_in_flight_finish() {
-    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-stop", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let place = Place::new("stop");
     let store = Memory::new();
-    let handle = start(Policy::Record, store.clone(), &folder).await;
+    let handle = start(Policy::Record, store.clone(), &place).await;
     let address = handle.address(Service::Mx).unwrap();
     let (begun, wait) = tokio::sync::oneshot::channel();
     let client = tokio::task::spawn_blocking(move || {
@@ -149,7 +141,6 @@ async fn stopping_lets_a_message_in_flight_finish() {
     handle.stop().await;
     assert!(client.await.unwrap().starts_with("250"));
     assert_eq!(store.messages("bob@example.test", Folder::Inbox).len(), 1);
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test]

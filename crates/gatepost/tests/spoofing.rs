@@ -2,15 +2,17 @@
 //! attacker's own domain passes SPF; whatever is stored must not say that the spoofed author passed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may
 
+mod place;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use gatepost::store::Folder;
-use gatepost::{Memory, Policy, Server, Service, Users, tls};
+use gatepost::{Memory, Policy, Server, Service, tls};
 use gatepost_dns::Zone;
 use gatepost_results::Trust;
-use gatepost_sasl::Secret;
-use gatepost_syntax::{HeaderBlock, HeaderLimits, Mailbox};
+use gatepost_syntax::{HeaderBlock, HeaderLimits};
+use place::Place;
 
 const ZONE: &str = "legitimate.com TXT \"v=spf1 ip4:192.0.2.1 -all\"\n_dmarc.legitimate.com TXT \"v=DMARC1; p=reject\"\n\
     attack.com TXT \"v=spf1 ip4:127.0.0.1 -all\"\n_dmarc.attack.com TXT \"v=DMARC1; p=none\"\n\
@@ -70,19 +72,14 @@ fn deliver(address: SocketAddr, from: &str, head: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_spoofed_author_passes() {
-    let folder = std::env::temp_dir().join(format!("gatepost-test-{}-spoofing", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let users = Users::new(Secret::new("a test secret"));
-    users.add(&Mailbox::parse("bob@example.test").unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
+    let place = Place::new("spoofing");
+    let (certificate, key) = place.certificate();
+    let users = place::users(&["bob@example.test"]);
     let store = Memory::new();
     let server =
         Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse(ZONE).unwrap()).store(store.clone());
     let server =
-        server.tls(tls::from_pem(certificate, key).unwrap()).users(users).policy(Policy::Record).spool(&folder);
+        server.tls(tls::from_pem(certificate, key).unwrap()).users(users).policy(Policy::Record).spool(&place.0);
     let handle = server.listen(Service::Mx, "127.0.0.1:0").unwrap().start().await.unwrap();
     let address = handle.address(Service::Mx).unwrap();
     let mut refused = Vec::new();
@@ -111,5 +108,4 @@ async fn no_spoofed_author_passes() {
     let wanted = ["A2", "A3", "A5", "A6", "A7", "A8", "A9", "A10", "A11", "A12", "A13", "A15", "A17", "A19"];
     assert_eq!(refused, wanted);
     handle.stop().await;
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,49 +1,23 @@
 //! What tests of the relay need: a sending server with a clock of its own, and receivers that do as they are told.
 #![allow(dead_code)] // each takes what it needs
 
+#[path = "../place/mod.rs"]
+mod place;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use gatepost::client::{self, ClientTls};
 use gatepost::store::Folder;
-use gatepost::{Handle, Memory, Relay, Server, Service, Users, tls};
+use gatepost::{Handle, Memory, Relay, Server, Service, tls};
 use gatepost_dns::Zone;
-use gatepost_sasl::{Credentials, Policy, Secret};
+use gatepost_sasl::{Credentials, Policy};
 use gatepost_smtp::client::{Client, Config, Envelope, Event, Limits, Response};
-use gatepost_syntax::{ForwardPath, Mailbox, ReversePath};
+use gatepost_syntax::{ForwardPath, ReversePath};
 
-/// A folder of its own for each test, gone at its end.
-pub struct Place(pub PathBuf);
-
-impl Place {
-    pub fn new(test: &str) -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("gatepost-test-{}-relay-{number}-{test}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Place(folder)
-    }
-
-    pub fn certificate(&self) -> (PathBuf, PathBuf) {
-        let (certificate, key) = (self.0.join("certificate.pem"), self.0.join("key.pem"));
-        if !key.exists() {
-            let made = rcgen::generate_simple_self_signed(vec!["localhost".into(), "mx.else.test".into()]).unwrap();
-            std::fs::write(&certificate, made.cert.pem()).unwrap();
-            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        }
-        (certificate, key)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+pub(crate) use place::Place;
 
 /// A clock that is put forward by hand.
 #[derive(Clone)]
@@ -67,12 +41,8 @@ impl Hands {
 /// A server with these users and the password `pencil`.
 pub fn server(place: &Place, users: &[&str], store: &Memory, zone: &str) -> Server {
     let (certificate, key) = place.certificate();
-    let known = Users::new(Secret::new("a test secret"));
-    for user in users {
-        known.add(&Mailbox::parse(user).unwrap(), &Secret::new("pencil"), b"sixteen octets..").unwrap();
-    }
     let server = Server::new("mx.example.test".parse().unwrap()).resolver(Zone::parse(zone).unwrap());
-    server.tls(tls::from_pem(certificate, key).unwrap()).users(known).store(store.clone()).spool(&place.0)
+    server.tls(tls::from_pem(certificate, key).unwrap()).users(place::users(users)).store(store.clone()).spool(&place.0)
 }
 
 /// The server of `alice@example.test`, whose mail for others goes through `relay`.
