@@ -12,7 +12,7 @@ use gatepost_sasl::{Credentials, Policy};
 use gatepost_smtp::client::{Capabilities, Client, Config, Envelope, Event, Failure, Limits};
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{Body, EnvelopeId, MailFrom, Notify, RcptTo};
-use gatepost_syntax::{Domain, ForwardPath, Mailbox, ReversePath, base64};
+use gatepost_syntax::{ForwardPath, Host, Mailbox, ReversePath, base64};
 use ring::rand::{SecureRandom, SystemRandom};
 use thiserror::Error;
 
@@ -57,9 +57,9 @@ struct Arguments {
     /// Certificates (PEM) to believe instead of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// What to call this machine
+    /// What to call this machine: a domain, or its address as `[192.0.2.1]`
     #[arg(long, value_name = "NAME", default_value = "localhost.localdomain")]
-    hello: Domain,
+    hello: Host,
     /// When a report is wanted (RFC 3461): never, or success, failure, delay
     #[arg(long, value_name = "WHEN", value_delimiter = ',')]
     notify: Vec<When>,

@@ -8,7 +8,7 @@ use gatepost_smtp::client::{Client, Config as ClientConfig, Envelope, Event as H
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{Body, EnvelopeId, Notify, OriginalRecipient, Status};
 use gatepost_syntax::ReversePath;
-use gatepost_wire::Endpoint;
+use gatepost_wire::{Endpoint, Step};
 use played::{HI, client, deliver, envelope, play, response, tls};
 
 #[test]
@@ -298,4 +298,19 @@ fn too_many_recipients_is_no_failure_for_good() {
     // a yes to something else than was asked is no success in a report
     assert_eq!(Status::of(&response(354, "go")).to_string(), "4.0.0");
     assert_eq!(Failure::Refused(response(250, "2.0.0 ok")).status().to_string(), "4.5.0");
+}
+
+/// RFC 5321 §4.1.4: who has no name says the literal of its address.
+#[test]
+fn a_client_says_what_it_is_called() {
+    for name in ["client.example", "[192.0.2.1]", "[IPv6:2001:db8::1]"] {
+        let config = ClientConfig { name: name.parse().unwrap(), require_tls: false, limits: Default::default() };
+        let mut client = Client::new(config);
+        assert!(matches!(client.poll(), Step::Read(_)));
+        client.feed(b"220 mx.example\r\n");
+        assert!(matches!(client.poll(), Step::Write(said) if said == format!("EHLO {name}\r\n").as_bytes()), "{name}");
+    }
+    for wrong in ["", "[192.0.2.1", "[192.0.2.256]", "a b", "a\r\nQUIT"] {
+        assert!(wrong.parse::<gatepost_syntax::Host>().is_err(), "{wrong:?}");
+    }
 }

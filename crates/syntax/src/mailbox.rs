@@ -196,6 +196,27 @@ impl FromStr for Mailbox {
     }
 }
 
+/// `domain` or `[literal]`, as behind the `@` of a mailbox and behind EHLO (RFC 5321 §4.1.1.1).
+impl FromStr for Host {
+    type Err = MailboxError;
+
+    fn from_str(text: &str) -> Result<Self, MailboxError> {
+        parse_host(text)
+    }
+}
+
+impl From<Domain> for Host {
+    fn from(domain: Domain) -> Self {
+        Host::Domain(domain)
+    }
+}
+
+impl From<IpAddr> for Host {
+    fn from(address: IpAddr) -> Self {
+        Host::Address(address)
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

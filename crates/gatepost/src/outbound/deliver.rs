@@ -229,7 +229,7 @@ impl Sender {
             if start_tls && !terms.implicit {
                 session = session.start_tls();
             }
-            let (name, limits) = (self.hostname.clone(), limits.session.clone());
+            let (name, limits) = (self.hostname.clone().into(), limits.session.clone());
             let smtp = Client::new(Config { name, require_tls: terms.require, limits });
             let fresh = Kept { connection, smtp, messages: 0 };
             // who could not do TLS is not asked again over the same connection

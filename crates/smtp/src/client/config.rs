@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatepost_syntax::Domain;
+use gatepost_syntax::Host;
 
 use crate::envelope::{MailFrom, RcptTo};
 
@@ -51,8 +51,8 @@ impl Default for Limits {
 /// How a client behaves.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What it calls itself.
-    pub name: Domain,
+    /// What it calls itself: a domain, or where it has none the literal of its address, `[192.0.2.1]` (RFC 5321 §4.1.4).
+    pub name: Host,
     /// Whether nothing but EHLO and STARTTLS is said in clear.
     pub require_tls: bool,
     /// Bounds.
