@@ -45,8 +45,8 @@ pub struct MailFrom {
     pub envelope_id: Option<EnvelopeId>,
     /// `REQUIRETLS` (RFC 8689).
     pub require_tls: bool,
-    /// `AUTH=<>`: who submitted the message is not known, or not to be told (RFC 4954 §5). A relay says so where it has logged
-    /// in, lest the next server takes the message for the relay's own; a client that submits its own messages does not.
+    /// `AUTH=<>`: who submitted the message is not known, or not to be told (RFC 4954 §5). A relay may say so where it has logged
+    /// in, lest the next server takes the message for the relay's own; some that offer AUTH refuse it for good (aiosmtpd: 555).
     pub unknown_submitter: bool,
 }
 
