@@ -78,7 +78,7 @@ pub enum CommandError {
     /// A parameter that stands twice.
     #[error("duplicate parameter")]
     Duplicate,
-    /// UTF-8 in a path without SMTPUTF8 (RFC 6531 §3.4).
+    /// UTF-8 in the path of MAIL without SMTPUTF8 (RFC 6531 §3.5). Of RCPT the line alone does not tell.
     #[error("UTF-8 needs SMTPUTF8")]
     Utf8,
     /// The line is not UTF-8, has control characters, or has UTF-8 where no command has any.

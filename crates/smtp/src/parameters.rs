@@ -52,6 +52,12 @@ pub(crate) fn rcpt(rest: &str, paths: Paths) -> Result<Command<'static>, Command
     Ok(Command::Rcpt(recipient))
 }
 
+/// Whether the path of a line that is RCPT was written in ASCII.
+pub(crate) fn has_ascii_path(line: &[u8], paths: Paths) -> bool {
+    let rest = std::str::from_utf8(line).ok().and_then(|line| cut(line, b' ').1).unwrap_or_default();
+    split_path(rest, "TO:", paths, ForwardPath::split).is_ok_and(|(_, written, _)| written.is_ascii())
+}
+
 /// A parameter of no use here: a known one with a value or without one, where it should be otherwise, or one that is not known.
 fn not_taken(known: &[&str], name: &str) -> CommandError {
     let is_known = known.iter().any(|known| name.eq_ignore_ascii_case(known));

@@ -96,7 +96,7 @@ impl From<&CommandError> for Reply {
             CommandError::Foreign => Reply::of(554, 5, 0, "this is an SMTP server"),
             CommandError::Characters => Reply::of(500, 5, 2, "characters that no command has"),
             CommandError::Parameter => PARAMETER,
-            CommandError::Utf8 => UTF8_NEEDED,
+            CommandError::Utf8 => SENDER_IN_UTF8,
             CommandError::Path(_) => Reply::new(501, Some("5.1.3"), &error.to_string()),
             CommandError::Sender(_) => Reply::new(501, Some("5.1.7"), &error.to_string()), // RFC 3463 §3.2
             CommandError::Syntax | CommandError::Duplicate | CommandError::Chunk => {
@@ -138,7 +138,9 @@ pub(crate) const AUTH_NEEDED: Reply = Reply::of(530, 7, 0, "authentication requi
 pub(crate) const TLS_NEEDED: Reply = Reply::of(530, 7, 0, "say STARTTLS first");
 pub(crate) const REQUIRETLS_NEEDS_TLS: Reply = Reply::of(530, 7, 10, "REQUIRETLS needs TLS");
 pub(crate) const PARAMETER: Reply = Reply::of(555, 5, 4, "parameter not recognized");
-pub(crate) const UTF8_NEEDED: Reply = Reply::of(553, 6, 7, "UTF-8 needs SMTPUTF8");
+/// RFC 6531 §3.5: what MAIL is told and what RCPT is told differ.
+pub(crate) const SENDER_IN_UTF8: Reply = Reply::of(550, 6, 7, "UTF-8 needs SMTPUTF8");
+pub(crate) const RECIPIENT_IN_UTF8: Reply = Reply::of(553, 6, 7, "UTF-8 needs the SMTPUTF8 of MAIL");
 pub(crate) const SENDER_NOT_QUALIFIED: Reply = Reply::of(554, 1, 7, "the sender's domain is not fully qualified");
 pub(crate) const RECIPIENT_NOT_QUALIFIED: Reply = Reply::of(554, 1, 3, "the recipient's domain is not fully qualified");
 pub(crate) const TOO_LARGE: Reply = Reply::of(552, 3, 4, "the message is too large");

@@ -132,8 +132,9 @@ impl Model {
             Say::Recipient(path, code) => {
                 let code = match &mut self.transaction {
                     Some(transaction) if transaction.chunks == Chunks::None => match *code {
+                        553 if !transaction.utf8 => 553,
                         _ if transaction.to >= RECIPIENTS => 452,
-                        553 if transaction.utf8 => 250,
+                        553 => 250,
                         code => code,
                     },
                     _ => 503,
@@ -253,7 +254,8 @@ fn sayings() -> impl Strategy<Value = Say> {
         ("MAIL FROM: <a@c.example>", 501),
         ("MAIL FROM:<a@c.example> FOO=1", 555),
         ("MAIL FROM:<a@c.example> SIZE=1 SIZE=1", 501),
-        ("MAIL FROM:<\u{fc}@c.example>", 553),
+        ("MAIL FROM:<\u{fc}@c.example>", 550),
+        ("MAIL FROM:<a@b\u{fc}cher.example>", 550),
         ("RCPT TO:<>", 501),
         ("RCPT TO:<a@c.example> FOO", 555),
         ("bare\nlf", 500),
@@ -277,6 +279,7 @@ fn sayings() -> impl Strategy<Value = Say> {
         ("<@r.example:b@mx.example.test>", 250),
         ("<nobody@mx.example.test>", 450),
         ("<\u{fc}@mx.example.test>", 553),
+        ("<b@b\u{fc}cher.example>", 553),
         ("<b@mx.example.test> NOTIFY=NEVER", 555),
     ];
     let datas: [&[&str]; 8] = [
@@ -367,4 +370,15 @@ fn malformed_paths_are_told_apart() {
     let script = "EHLO c\r\nMAIL FROM:<a\r\nMAIL FROM:<>\r\nRCPT TO:<a\r\n";
     let (replies, ..) = session(script.as_bytes(), 99);
     assert!(replies.contains("\r\n501 5.1.7 malformed path: ") && replies.contains("\r\n501 5.1.3 malformed path: "));
+}
+
+/// RFC 6531 §3.5: a U-label is UTF-8, too, and what is said of it tells of whom.
+#[test]
+fn utf8_that_was_not_asked_for_is_refused() {
+    let script = "EHLO c\r\nMAIL FROM:<a@b\u{fc}cher.example>\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@b\u{fc}cher.example>\r\n\
+        RCPT TO:<b@xn--bcher-kva.example>\r\nRSET\r\nMAIL FROM:<a@b\u{fc}cher.example> SMTPUTF8\r\nRCPT TO:<b@b\u{fc}cher.example>\r\n";
+    let (replies, ..) = session(script.as_bytes(), 99);
+    let codes: Vec<&str> = replies.lines().skip_while(|line| !line.starts_with("550")).map(|line| &line[..9]).collect();
+    let wanted = ["550 5.6.7", "250 2.1.0", "553 5.6.7", "250 2.1.5", "250 2.0.0", "250 2.1.0", "250 2.1.5"];
+    assert_eq!(codes, wanted);
 }

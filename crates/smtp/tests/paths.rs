@@ -157,7 +157,7 @@ fn how_long_a_path_may_be() {
     }
 }
 
-/// RFC 6531 §3.4: octets beyond ASCII are there with SMTPUTF8 only, and a domain that has some is the one that DNS knows.
+/// RFC 6531 §3.5: octets beyond ASCII are there with SMTPUTF8 only, and a domain that has some is the one that DNS knows.
 #[test]
 fn utf8_is_asked_for() {
     for path in ["<\u{fc}@x.example>", "<a@b\u{fc}cher.example>", "<\"\u{fc} \"@x.example>"] {

@@ -3,9 +3,11 @@
 use gatepost_sasl::{Name, Secret};
 use gatepost_wire::{Line, Verb};
 
+use super::state::{Chunks, Transaction};
 use super::{EarlyTalkers, Event, Profile, Server, State};
 use crate::command::{Command, CommandError};
 use crate::envelope::Hello;
+use crate::parameters;
 use crate::reply::{self, Reply};
 
 impl Server {
@@ -24,6 +26,7 @@ impl Server {
             return self.fail(&Reply::from(&CommandError::Characters)); // RFC 6531 §3.1: it was not offered
         }
         match Command::parse_with(&line, self.config.paths) {
+            Ok(Command::Rcpt(_)) if self.is_utf8_unasked(&line) => self.fail(&reply::RECIPIENT_IN_UTF8),
             Ok(command) => self.command(command),
             Err(error @ (CommandError::Foreign | CommandError::Chunk)) => self.close(&Reply::from(&error)),
             Err(error) => self.fail(&Reply::from(&error)),
@@ -31,6 +34,15 @@ impl Server {
         if is_auth(&line) {
             Secret::wipe(&mut line); // also where it was refused
         }
+    }
+
+    /// Whether a forward-path has UTF-8 though MAIL had no SMTPUTF8: a U-label counts (RFC 6531 §3.3), an original recipient
+    /// does not (RFC 6533 §3).
+    fn is_utf8_unasked(&self, line: &[u8]) -> bool {
+        let State::Transaction(Transaction { utf8: false, chunks: Chunks::None, .. }) = &self.state else {
+            return false;
+        };
+        !line.is_ascii() && !parameters::has_ascii_path(line, self.config.paths)
     }
 
     fn command(&mut self, command: Command<'_>) {

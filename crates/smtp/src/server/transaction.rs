@@ -53,9 +53,6 @@ impl Server {
         if wants_report && !(self.config.extensions.dsn && transaction.hello.extended) {
             return self.fail(&reply::PARAMETER);
         }
-        if recipient.needs_utf8() && !transaction.utf8 {
-            return self.fail(&reply::UTF8_NEEDED); // RFC 6531 §3.4
-        }
         if self.is_unqualified(recipient.path.mailbox()) {
             return self.fail(&reply::RECIPIENT_NOT_QUALIFIED);
         }
