@@ -107,7 +107,9 @@ fn split_lenient<P>(
         return split(rest).map(|(path, length)| (path, length, rest));
     }
     let (bare, _) = cut(rest, b' ');
-    split(&format!("<{bare}>")).map(|(path, _)| (path, bare.len(), rest))
+    let (path, length) = split(&format!("<{bare}>"))?;
+    // a bracket of its own would end it earlier, and what is behind that be ignored
+    if length == bare.len() + "<>".len() { Ok((path, bare.len(), rest)) } else { Err(MailboxError::Brackets) }
 }
 
 /// Takes `esmtp-keyword ["=" esmtp-value]` off the front, and the spaces before it.

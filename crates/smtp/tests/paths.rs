@@ -1,7 +1,7 @@
 //! Paths as MAIL and RCPT have them (RFC 5321 §4.1.2, §4.1.3): what is one, what is none, and that each has one meaning.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may
 
-use gatepost_smtp::{Command, CommandError};
+use gatepost_smtp::{Command, CommandError, Paths};
 use proptest::prelude::*;
 
 /// The path as it is written again, if it is one.
@@ -245,6 +245,28 @@ fn what_is_a_parameter() {
             Err(error),
             "{parameters}"
         );
+    }
+}
+
+/// Some old clients write them without brackets; of a bracket that is there nothing is overlooked.
+#[test]
+fn brackets_may_be_missing_where_that_is_wanted() {
+    fn read(line: &str) -> Result<Command<'_>, CommandError> {
+        Command::parse_with(line.as_bytes(), Paths::Lenient)
+    }
+    for path in ["a@x.example", r#""a>b"@x.example"#, "a@[192.0.2.1]"] {
+        for (line, wanted) in [
+            (format!("MAIL FROM: {path} SIZE=1"), format!("MAIL FROM:<{path}> SIZE=1")),
+            (format!("RCPT TO:{path}"), format!("RCPT TO:<{path}>")),
+            (format!("RCPT TO:  <{path}>"), format!("RCPT TO:<{path}>")),
+        ] {
+            assert_eq!(read(&line), Command::parse(wanted.as_bytes()), "{line}");
+            assert!(Command::parse(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+    for bad in ["a@x.example>", "a@x.example>@y.example", "a@x.example><b@y.example>", "postmaster>x", ">", ""] {
+        assert!(matches!(read(&format!("RCPT TO:{bad}")), Err(CommandError::Path(_))), "{bad}");
+        assert!(matches!(read(&format!("MAIL FROM: {bad}")), Err(CommandError::Sender(_))), "{bad}");
     }
 }
 
