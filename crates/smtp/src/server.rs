@@ -271,7 +271,7 @@ impl Server {
             State::Chunk(_) => self.read_chunk(),
             State::Ready(_) | State::Transaction(_) | State::Authenticating(..) => {
                 // a command begins with a letter: this is how TLS begins, or nothing that is worth waiting for
-                if self.input.octets().first() == Some(&0x16) {
+                if self.input.octets().first() == Some(&0x16) && !self.input.is_discarding() {
                     self.close(&reply::NOT_SMTP);
                     return true;
                 }

@@ -364,6 +364,17 @@ fn an_application_that_says_421_ends_the_session() {
     }
 }
 
+/// Where octets are cut changes nothing: what stands at the start of what is left of a long line begins none.
+#[test]
+fn a_long_line_is_one_line() {
+    let script = format!("EHLO c\r\nx{}\r\nNOOP\r\n", "\u{16}".repeat(5000));
+    for chunk in [1, 7, 2049, 2100, 9999] {
+        let (replies, _, state) = session(script.as_bytes(), chunk);
+        assert!(replies.ends_with("\r\n500 5.5.2 line too long\r\n250 2.0.0 ok\r\n"), "{chunk}: {replies}");
+        assert_eq!(state, "Ready");
+    }
+}
+
 /// RFC 3463 §3.2: whose address is malformed.
 #[test]
 fn malformed_paths_are_told_apart() {

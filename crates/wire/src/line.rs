@@ -90,6 +90,11 @@ impl Input {
         self.buffer.is_empty() && self.discarding.is_none()
     }
 
+    /// Whether what is there goes on with a line that is too long, whose beginning was thrown away.
+    pub fn is_discarding(&self) -> bool {
+        self.discarding.is_some()
+    }
+
     /// Throws everything away.
     pub fn clear(&mut self) {
         *self = Input::default(); // what was there is wiped as it is dropped
