@@ -68,7 +68,7 @@ impl ServerExchange {
                 turn
             }
             Line::TooLong(_) => self.refuse(Rejection::TooLong),
-            Line::Malformed | Line::Partial => self.refuse(Rejection::NotBase64),
+            Line::Malformed(_) | Line::Partial => self.refuse(Rejection::NotBase64),
         }
     }
 

@@ -37,7 +37,7 @@ fn lines_end_an_exchange() {
         (line("*"), Rejection::Cancelled),
         (line(""), Rejection::Malformed),
         (Line::TooLong(*b"xxxx"), Rejection::TooLong),
-        (Line::Malformed, Rejection::NotBase64),
+        (Line::Malformed(*b"xxxx"), Rejection::NotBase64),
     ] {
         assert_eq!(begin("PLAIN", None).0.line(line), Turn::Done(Err(rejection)));
     }

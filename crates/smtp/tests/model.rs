@@ -364,6 +364,27 @@ fn an_application_that_says_421_ends_the_session() {
     }
 }
 
+/// Whatever is wrong with the line, what stands behind a BDAT is not read as commands.
+#[test]
+fn octets_behind_a_malformed_bdat_are_no_commands() {
+    let long = format!("BDAT {}", "1".repeat(3000));
+    for (line, code) in [
+        ("BDAT", "501 5.5.4"),
+        ("BDAT x", "501 5.5.4"),
+        ("bdat 6\0", "500 5.5.2"),
+        ("BDAT 6\n", "500 5.5.2"),
+        ("BDAT 6 L\u{c4}ST", "500 5.5.2"),
+        ("BDAT \u{1}6", "500 5.5.2"),
+        (&long, "500 5.5.2"),
+    ] {
+        let script =
+            format!("EHLO c\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@c.example>\r\n{line}\r\nRSET\r\nNOOP\r\n");
+        let (replies, _, state) = session(script.as_bytes(), 4096);
+        let last = replies.lines().last().unwrap_or_default();
+        assert!(last.starts_with(code) && state == "Closed", "{line}: {replies}");
+    }
+}
+
 /// Where octets are cut changes nothing: what stands at the start of what is left of a long line begins none.
 #[test]
 fn a_long_line_is_one_line() {

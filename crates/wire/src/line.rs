@@ -20,9 +20,9 @@ pub struct Input {
 pub enum Line {
     /// A line without its CRLF: the reader's own, so that what is secret in it can be wiped.
     Whole(BytesMut),
-    /// A line with a bare CR, a bare LF or a NUL in it.
-    Malformed,
-    /// A line that was too long; it was thrown away to its end. By its first octets the command may be known.
+    /// A line with a bare CR, a bare LF or a NUL in it. By its first octets the command may be known.
+    Malformed(Verb),
+    /// A line that was too long; it was thrown away to its end. Likewise.
     TooLong(Verb),
     /// No line end yet.
     Partial,
@@ -43,7 +43,7 @@ impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Line::Whole(line) => write!(f, "Whole({} octets)", line.len()),
-            Line::Malformed => f.write_str("Malformed"),
+            Line::Malformed(verb) => write!(f, "Malformed({:?})", String::from_utf8_lossy(verb)),
             Line::TooLong(verb) => write!(f, "TooLong({:?})", String::from_utf8_lossy(verb)),
             Line::Partial => f.write_str("Partial"),
         }
@@ -120,7 +120,7 @@ impl Input {
         let refused = match self.discarding.take() {
             Some(verb) => Line::TooLong(verb),
             None if line.len() > limit => Line::TooLong(verb(&line)),
-            None if memchr::memchr3(b'\r', b'\n', 0, &line).is_some() => Line::Malformed,
+            None if memchr::memchr3(b'\r', b'\n', 0, &line).is_some() => Line::Malformed(verb(&line)),
             None => return Line::Whole(line),
         };
         line.zeroize();

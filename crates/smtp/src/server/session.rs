@@ -19,21 +19,30 @@ impl Server {
         let mut line = match line {
             Line::Whole(line) => line,
             Line::TooLong(verb) if is_auth(&verb) => return self.fail(&reply::LONG_AUTH), // RFC 4954 §4
-            Line::TooLong(_) => return self.fail(&reply::LONG_LINE),
-            _ => return self.fail(&reply::BAD_LINE),
+            Line::TooLong(verb) => return self.refuse_line(&verb, &reply::LONG_LINE),
+            Line::Malformed(verb) => return self.refuse_line(&verb, &reply::BAD_LINE),
+            Line::Partial => return,
         };
-        if !self.config.extensions.smtp_utf8 && !line.is_ascii() {
-            return self.fail(&Reply::from(&CommandError::Characters)); // RFC 6531 §3.1: it was not offered
-        }
-        match Command::parse_with(&line, self.config.paths) {
+        let parsed = match Command::parse_with(&line, self.config.paths) {
+            // RFC 6531 §3.1: it was not offered
+            _ if !self.config.extensions.smtp_utf8 && !line.is_ascii() => Err(CommandError::Characters),
+            parsed => parsed,
+        };
+        match parsed {
             Ok(Command::Rcpt(_)) if self.is_utf8_unasked(&line) => self.fail(&reply::RECIPIENT_IN_UTF8),
             Ok(command) => self.command(command),
-            Err(error @ (CommandError::Foreign | CommandError::Chunk)) => self.close(&Reply::from(&error)),
-            Err(error) => self.fail(&Reply::from(&error)),
+            Err(error @ CommandError::Foreign) => self.close(&Reply::from(&error)),
+            Err(error) => self.refuse_line(&line, &Reply::from(&error)),
         }
         if is_auth(&line) {
             Secret::wipe(&mut line); // also where it was refused
         }
+    }
+
+    /// Refuses a line that is no command. Where the octets behind a BDAT end is not known then, and none of them may be read as
+    /// a command.
+    fn refuse_line(&mut self, line: &[u8], reply: &Reply) {
+        if begins(line, b"BDAT") { self.close(reply) } else { self.fail(reply) }
     }
 
     /// Whether a forward-path has UTF-8 though MAIL had no SMTPUTF8: a U-label counts (RFC 6531 §3.3), an original recipient
@@ -181,7 +190,11 @@ impl Server {
 
 /// Whether a line begins with this verb, so that there may be a log-in in it.
 pub(super) fn is_auth(line: &[u8]) -> bool {
-    line.first_chunk().is_some_and(|verb: &Verb| verb.eq_ignore_ascii_case(b"AUTH"))
+    begins(line, b"AUTH")
+}
+
+fn begins(line: &[u8], with: &Verb) -> bool {
+    line.first_chunk().is_some_and(|verb: &Verb| verb.eq_ignore_ascii_case(with))
 }
 
 /// Brings no message forward.
