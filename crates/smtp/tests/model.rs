@@ -396,12 +396,14 @@ fn a_long_line_is_one_line() {
     }
 }
 
-/// RFC 3463 §3.2: whose address is malformed.
+/// RFC 3463 §3.2: whose address is malformed, and that nothing is known of one.
 #[test]
-fn malformed_paths_are_told_apart() {
+fn addresses_have_their_codes() {
     let script = "EHLO c\r\nMAIL FROM:<a\r\nMAIL FROM:<>\r\nRCPT TO:<a\r\n";
     let (replies, ..) = session(script.as_bytes(), 99);
     assert!(replies.contains("\r\n501 5.1.7 malformed path: ") && replies.contains("\r\n501 5.1.3 malformed path: "));
+    let (replies, ..) = session(b"VRFY nobody\r\n", 99);
+    assert!(replies.contains("\r\n252 2.0.0 "), "{replies}"); // 2.1.5 would say that there is somebody
 }
 
 /// RFC 6531 §3.5: a U-label is UTF-8, too, and what is said of it tells of whom.
