@@ -216,8 +216,8 @@ impl Model {
         self.codes.push(refusal.unwrap_or(250));
         match refusal {
             Some(_) if last => self.transaction = None,
-            Some(_) if transaction.to > 0 => transaction.chunks = Chunks::Failed,
-            _ => {}
+            Some(_) => transaction.chunks = Chunks::Failed,
+            None => {}
         }
     }
 
@@ -362,6 +362,16 @@ fn an_application_that_says_421_ends_the_session() {
         }
         assert!(replies.ends_with("421 4.3.2 busy\r\n"), "{replies}");
     }
+}
+
+/// RFC 3030 §2: the transaction has failed with the chunk, and who comes too late gets no message without it.
+#[test]
+fn no_message_lacks_a_chunk() {
+    let script = "EHLO c\r\nMAIL FROM:<a@c.example>\r\nBDAT 3\r\na\r\nRCPT TO:<b@c.example>\r\nBDAT 3\r\nb\r\nBDAT 3 LAST\r\nc\r\n";
+    let (replies, messages, state) = session(script.as_bytes(), 99);
+    let codes: Vec<&str> = replies.lines().skip_while(|line| !line.starts_with("554")).map(|line| &line[..9]).collect();
+    assert_eq!(codes, ["554 5.5.1", "503 5.5.1", "554 5.5.1", "554 5.5.1"]);
+    assert_eq!((messages.len(), state), (0, "Ready"));
 }
 
 /// Whatever is wrong with the line, what stands behind a BDAT is not read as commands.

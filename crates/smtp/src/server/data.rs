@@ -127,11 +127,9 @@ impl Server {
             (None, false) => self.say(&reply::CHUNK_OK),
             (Some(reply), true) => self.forget(&reply),
             (Some(reply), false) => {
-                // no recipients yet: there may be some later
-                if transaction.recipients > 0 {
-                    transaction.chunks = Chunks::Failed;
-                    self.pending = Some(Event::Reset);
-                }
+                // for want of recipients, too: those that came later would get a message without this chunk
+                transaction.chunks = Chunks::Failed;
+                self.pending = Some(Event::Reset);
                 self.fail(&reply);
             }
         }

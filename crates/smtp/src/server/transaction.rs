@@ -42,6 +42,7 @@ impl Server {
     pub(super) fn recipient(&mut self, recipient: RcptTo) {
         let transaction = match &self.state {
             State::Transaction(transaction) if matches!(transaction.chunks, Chunks::None) => transaction,
+            State::Transaction(Transaction { chunks: Chunks::Failed, .. }) => return self.fail(&reply::CHUNKS_FAILED),
             State::Transaction(_) => return self.fail(&reply::NO_TRANSACTION_NOW), // the message has begun
             _ => return self.fail(&reply::MAIL_FIRST),
         };
