@@ -32,7 +32,7 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// `NEVER` stands alone; the others stand in any order, each once.
+    /// `NEVER` stands alone; the others stand in any order, and may stand again.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut notify = Notify::default();
         if text.eq_ignore_ascii_case("NEVER") {
@@ -42,14 +42,11 @@ impl Notify {
         while let Some((word, behind)) = words.map(|words| cut(words, b',')) {
             words = behind;
             let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
-            let flag = match word.len() {
-                7 if is("SUCCESS") => &mut notify.success,
-                7 if is("FAILURE") => &mut notify.failure,
-                5 if is("DELAY") => &mut notify.delay,
+            match word.len() {
+                7 if is("SUCCESS") => notify.success = true,
+                7 if is("FAILURE") => notify.failure = true,
+                5 if is("DELAY") => notify.delay = true,
                 _ => return None,
-            };
-            if std::mem::replace(flag, true) {
-                return None;
             }
         }
         Some(notify)

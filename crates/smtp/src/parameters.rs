@@ -52,6 +52,12 @@ pub(crate) fn rcpt(rest: &str, paths: Paths) -> Result<Command<'static>, Command
     Ok(Command::Rcpt(recipient))
 }
 
+/// Whether a line that is MAIL has a source route.
+pub(crate) fn has_route(line: &[u8]) -> bool {
+    let mut behind = line.iter().skip_while(|octet| **octet != b':').skip(1);
+    behind.find(|octet| !matches!(octet, b' ' | b'<')) == Some(&b'@')
+}
+
 /// Whether the path of a line that is RCPT was written in ASCII.
 pub(crate) fn has_ascii_path(line: &[u8], paths: Paths) -> bool {
     let rest = std::str::from_utf8(line).ok().and_then(|line| cut(line, b' ').1).unwrap_or_default();

@@ -141,6 +141,7 @@ pub(crate) const PARAMETER: Reply = Reply::of(555, 5, 4, "parameter not recogniz
 /// RFC 6531 §3.5: what MAIL is told and what RCPT is told differ.
 pub(crate) const SENDER_IN_UTF8: Reply = Reply::of(550, 6, 7, "UTF-8 needs SMTPUTF8");
 pub(crate) const RECIPIENT_IN_UTF8: Reply = Reply::of(553, 6, 7, "UTF-8 needs the SMTPUTF8 of MAIL");
+pub(crate) const SENDER_ROUTED: Reply = Reply::of(501, 1, 7, "no source routes are taken in a reverse-path");
 pub(crate) const SENDER_NOT_QUALIFIED: Reply = Reply::of(554, 1, 7, "the sender's domain is not fully qualified");
 pub(crate) const RECIPIENT_NOT_QUALIFIED: Reply = Reply::of(554, 1, 3, "the recipient's domain is not fully qualified");
 pub(crate) const TOO_LARGE: Reply = Reply::of(552, 3, 4, "the message is too large");

@@ -66,6 +66,9 @@ fn verbs_are_words_of_their_length() {
     for (line, wanted) in lines {
         assert_eq!(Command::parse(line.as_bytes()), wanted, "{line:?}");
     }
+    // RFC 3461 §4.1: a word may stand in the list again
+    let twice = Command::parse(b"RCPT TO:<a@c.example> NOTIFY=delay,SUCCESS,DELAY").unwrap();
+    assert_eq!(twice, Command::parse(b"RCPT TO:<a@c.example> NOTIFY=SUCCESS,DELAY").unwrap());
     let log_in = Command::parse(b"AUTH plain AGEAcGFzcw==").unwrap();
     assert_eq!(format!("{log_in:?}"), "Auth { mechanism: \"plain\", initial: Some(Initial(\u{2026})) }");
 }

@@ -58,8 +58,8 @@ pub enum MailboxError {
     /// A path without its angle brackets, or with something behind them.
     #[error("expected a path in angle brackets")]
     Brackets,
-    /// A source route where none is accepted.
-    #[error("a source route")]
+    /// What stands before the mailbox begins as a source route and is none.
+    #[error("a malformed source route")]
     Route,
 }
 

@@ -10,7 +10,7 @@ use crate::mailbox::{Mailbox, MailboxError};
 pub enum ReversePath {
     /// `<>`: a message that must not be answered (RFC 5321 §4.5.5).
     Null,
-    /// `<local@domain>`.
+    /// `<local@domain>`; a source route in front of it is ignored (RFC 5321 §4.1.2).
     Mailbox(Mailbox),
 }
 
@@ -19,12 +19,12 @@ pub enum ReversePath {
 pub enum ForwardPath {
     /// `<Postmaster>` without a domain (RFC 5321 §4.1.1.3).
     Postmaster,
-    /// `<local@domain>`; a source route in front of it is ignored (RFC 5321 §F.2).
+    /// `<local@domain>`; a source route in front of it is ignored, too (RFC 5321 §4.1.1.3).
     Mailbox(Mailbox),
 }
 
 impl ReversePath {
-    /// Reads `<>` or `<mailbox>`. A source route is refused: no sender needs one (RFC 5321 §F.2).
+    /// Reads `<>`, `<mailbox>` or `<@route:mailbox>`.
     pub fn parse(text: &str) -> Result<Self, MailboxError> {
         whole(text, Self::split(text)?)
     }
@@ -43,8 +43,7 @@ impl ReversePath {
         let inner = inner(text)?;
         let path = match inner {
             "" => ReversePath::Null,
-            route if route.starts_with('@') => return Err(MailboxError::Route),
-            mailbox => ReversePath::Mailbox(Mailbox::parse(mailbox)?),
+            mailbox => ReversePath::Mailbox(Mailbox::parse(without_route(mailbox)?)?),
         };
         Ok((path, inner.len() + BRACKETS))
     }

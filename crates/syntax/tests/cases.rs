@@ -11,7 +11,7 @@ fn spoofed_paths_are_refused() {
         "<(any@legit.example>",
         "<any@legit.example(a.attack.example>",
         "<any@legit.example'@any.attack.example>",
-        "<@legit.example,@any.example:'any@attack.example>",
+        "<@legit.example,any.example:'any@attack.example>",
         " <a@b.example>",
         "<a@b.example",
         "a@b.example",
@@ -24,6 +24,8 @@ fn spoofed_paths_are_refused() {
     }
     assert_eq!(ReversePath::parse("<>").unwrap(), ReversePath::Null);
     assert_eq!(ForwardPath::parse("<postMaster>").unwrap(), ForwardPath::Postmaster);
+    // RFC 5321 §4.1.2: who stands in a route is of no account
+    assert_eq!(ReversePath::parse("<@a.example,@b.example:u@c.example>").unwrap().to_string(), "<u@c.example>");
     assert_eq!(ForwardPath::parse("<@a.example,@b.example:u@c.example>").unwrap().to_string(), "<u@c.example>");
 }
 

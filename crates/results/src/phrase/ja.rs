@@ -205,7 +205,7 @@ pub(crate) const REASONS: &[(&str, &str)] = &[
     ("a malformed address literal", "アドレスリテラルの書式が誤っています"),
     ("a control character", "制御文字が含まれています"),
     ("expected a path in angle brackets", "山括弧で囲まれたパスが必要です"),
-    ("a source route", "送信経路の指定が含まれています"),
+    ("a malformed source route", "送信経路の指定の書き方が正しくありません"),
     ("the domain is empty", "ドメインが空です"),
     ("an empty label at byte {0}", "{0} バイト目に空のラベルがあります"),
     ("a label of more than 63 octets at byte {0}", "{0} バイト目のラベルが 63 オクテットを超えています"),

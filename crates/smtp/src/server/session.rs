@@ -29,6 +29,9 @@ impl Server {
             parsed => parsed,
         };
         match parsed {
+            Ok(Command::Mail(_)) if self.config.profile == Profile::Mx && parameters::has_route(&line) => {
+                self.fail(&reply::SENDER_ROUTED); // who sends mail to us has no need of one
+            }
             Ok(Command::Rcpt(_)) if self.is_utf8_unasked(&line) => self.fail(&reply::RECIPIENT_IN_UTF8),
             Ok(command) => self.command(command),
             Err(error @ CommandError::Foreign) => self.close(&Reply::from(&error)),
