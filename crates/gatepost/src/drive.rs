@@ -56,6 +56,7 @@ impl From<Broken> for io::Error {
 pub(crate) struct Pace {
     pub(crate) handshake: Duration,
     write: Duration,
+    linger: Duration,
     session: Duration,
     throughput: u32,
     /// Our house, if we are its server: who is within, and who counts.
@@ -64,8 +65,8 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(limits: &Limits, house: Option<(Arc<Gate>, Arc<Metrics>)>) -> Self {
-        let Limits { handshake, write, session, throughput, .. } = *limits;
-        Pace { handshake, write, session, throughput: throughput.max(1), house }
+        let Limits { handshake, write, linger, session, throughput, .. } = *limits;
+        Pace { handshake, write, linger, session, throughput: throughput.max(1), house }
     }
 }
 
@@ -74,6 +75,9 @@ const PIECE: usize = 64 << 10;
 
 /// Octets that are read at a time.
 const READ: usize = 32 << 10;
+
+/// Octets that are thrown away at a time.
+const PAGE: usize = 4 << 10;
 
 /// So many octets are content, and given away; fewer are copied, for whoever is silent behind them shall hold no buffer.
 const CONTENT: usize = 4 << 10;
@@ -135,6 +139,33 @@ impl Stream {
             Stream::Taken => Ok(()),
         }
     }
+
+    /// Throws away what the peer says behind our last word, if it has not heard us yet: where octets are unread the system resets
+    /// the connection (RFC 1122 §4.2.2.13), and our reply may be lost with it.
+    async fn linger(&self, patience: Duration) {
+        let stream = match self {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+            Stream::Taken => return,
+        };
+        if !matches!(throw_away(stream), Ok(1..)) {
+            return;
+        }
+        let rest = async {
+            while stream.readable().await.is_ok() {
+                match throw_away(stream) {
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+                    Ok(0) => break,
+                    _ => tokio::task::yield_now().await, // who has much to say is not to keep others waiting
+                }
+            }
+        };
+        let _ = timeout(patience, rest).await;
+    }
+}
+
+fn throw_away(stream: &TcpStream) -> io::Result<usize> {
+    stream.try_read(&mut [0; PAGE])
 }
 
 /// Decides an endpoint's questions. A closure that does not wait is one, too.
@@ -236,7 +267,11 @@ where
             }
             Step::StartTls => endpoint.secured(stream.secure(side, pace.handshake).await?),
             Step::Event(event) => handler.on(endpoint, event).await?,
-            Step::Close => return Ok(timeout(pace.write, stream.close()).await.map_err(io::Error::from)??),
+            Step::Close => {
+                timeout(pace.write, stream.close()).await.map_err(io::Error::from)??;
+                stream.linger(pace.linger).await;
+                return Ok(());
+            }
         }
     }
 }

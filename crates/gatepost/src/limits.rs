@@ -40,6 +40,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long a peer may take to accept what is written (default 60 s, more for much; see `throughput`).
     pub write: Duration,
+    /// How long a peer is heard that goes on when we have ended the session, lest it does not hear why (default 2 s).
+    pub linger: Duration,
     /// How long a session may take (default 4 hours).
     pub session: Duration,
     /// Octets a second below which a peer is too slow, once the time of one reply has gone by (default 256).
@@ -65,6 +67,7 @@ impl Default for Limits {
             received: 100,
             handshake: Duration::from_secs(30),
             write: Duration::from_secs(60),
+            linger: Duration::from_secs(2),
             session: Duration::from_secs(4 * 3600),
             throughput: 256,
             grace: Duration::from_secs(10),

@@ -12,6 +12,7 @@ use gatepost_arc::seal::{Payload, Sealer};
 use gatepost_dns::Zone;
 use gatepost_results::Explain;
 use place::Place;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ZONE: &str = "bank.test TXT \"v=spf1 -all\"\n_dmarc.bank.test TXT \"v=DMARC1; p=reject\"\nhome.test TXT \"v=spf1 ip4:127.0.0.1 -all\"";
 
@@ -157,6 +158,30 @@ async fn one_call_judges_a_message() {
     for malformed in [&b"From: a@home.test\rFrom: b@bank.test\r\n\r\n"[..], b" x\r\n\r\n", b"no colon\r\n\r\n"] {
         assert!(judge.message(&envelope, malformed).await.is_err());
     }
+}
+
+/// RFC 1122 §4.2.2.13: who closes with octets unread resets the connection, and what was said last is lost on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_talking_hears_why_the_session_ended() {
+    let place = Place::new("linger");
+    let handle = start(Policy::Record, Memory::new(), &place).await;
+    let address = handle.address(Service::Mx).unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap(); // most of the replies wait on the server's side
+    let (mut reader, mut writer) = socket.connect(address).await.unwrap().into_split();
+    let said = tokio::spawn(async move {
+        let much = [&b"HELO home.test\r\nMAIL FROM:<>\r\n"[..], &b"RCPT TO:<bob@example.test>\r\n".repeat(40_000)];
+        let _ = writer.write_all(&much.concat()).await;
+        writer
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await; // the end has come before we read
+    let mut replies = Vec::new();
+    let end = reader.read_to_end(&mut replies).await;
+    said.await.unwrap();
+    let said = String::from_utf8(replies).unwrap();
+    let said = said.get(said.len().saturating_sub(500)..).unwrap();
+    assert!(end.is_ok(), "{end:?} {said}");
+    assert!(said.lines().last().unwrap().starts_with("421 "), "{said}");
 }
 
 #[tokio::test]

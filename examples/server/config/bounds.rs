@@ -15,7 +15,7 @@ use super::{Config, Failure, read};
 pub(crate) struct Bounds(pub(crate) ServerLimits);
 
 /// The bounds of `[limits]` by their names: the one place that has both.
-fn named(limits: &mut ServerLimits) -> [(&'static str, Bound<'_>); 14] {
+fn named(limits: &mut ServerLimits) -> [(&'static str, Bound<'_>); 15] {
     use Bound::{Count, Networks, Rate, Seconds};
     [
         ("sessions_per_user", Count(&mut limits.per_user)),
@@ -29,6 +29,7 @@ fn named(limits: &mut ServerLimits) -> [(&'static str, Bound<'_>); 14] {
         ("received_fields", Count(&mut limits.received)),
         ("handshake_seconds", Seconds(&mut limits.handshake)),
         ("write_seconds", Seconds(&mut limits.write)),
+        ("linger_seconds", Seconds(&mut limits.linger)),
         ("session_seconds", Seconds(&mut limits.session)),
         ("octets_per_second", Rate(&mut limits.throughput)),
         ("grace_seconds", Seconds(&mut limits.grace)),
