@@ -138,6 +138,19 @@ fn every_exchange_has_a_nonce_of_its_own() {
     assert!(reply(&mut server, &users).starts_with("-ERR [AUTH]"));
 }
 
+/// Who gives a server nothing fresh gets no SCRAM from it: the number of the exchange is the same in each session, and a log-in
+/// that was overheard would pass again.
+#[test]
+fn nothing_is_proved_without_a_nonce() {
+    for (nonce, said) in [("", "-ERR [SYS/TEMP]"), ("with space", "-ERR [SYS/TEMP]"), ("servernonce", "+ ")] {
+        let mut server = server::Server::new(server::Config::default(), nonce);
+        reply(&mut server, &UserFile::new());
+        server.feed(b"AUTH SCRAM-SHA-256 biwsbj1hbm4scj1jbGllbnRub25jZQ==\r\n"); // n,,n=ann,r=clientnonce
+        let heard = reply(&mut server, &UserFile::new());
+        assert!(heard.starts_with(said), "{nonce:?}: {heard}");
+    }
+}
+
 /// A name of which SASLprep leaves nothing is nobody's, and one with what Unicode 3.2 did not know may be (RFC 6856 §2.2).
 #[test]
 fn names_and_passwords_of_user_and_pass_are_queries() {

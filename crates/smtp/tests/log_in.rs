@@ -162,6 +162,22 @@ fn every_exchange_has_a_nonce_of_its_own() {
     assert_eq!(nonces.len(), 2, "{nonces:?}");
 }
 
+/// Who gives a server nothing fresh gets no SCRAM from it: the number of the exchange is the same in each session, and a log-in
+/// that was overheard would pass again.
+#[test]
+fn nothing_is_proved_without_a_nonce() {
+    for (nonce, said) in [("", "454 "), ("with space", "454 "), ("servernonce", "334 ")] {
+        let mut config = server::Config::new("mx.example".parse().unwrap(), server::Profile::Submission);
+        config.sasl.plaintext_without_tls = true;
+        let mut server = server::Server::new(config, nonce);
+        server.feed(b"EHLO x\r\n");
+        reply(&mut server, &UserFile::new());
+        server.feed(b"AUTH SCRAM-SHA-256 biwsbj1hbm4scj1jbGllbnRub25jZQ==\r\n"); // n,,n=ann,r=clientnonce
+        let heard = reply(&mut server, &UserFile::new());
+        assert!(heard.starts_with(said), "{nonce:?}: {heard}");
+    }
+}
+
 /// At each step of each mechanism: cancelled, not base64, too long, out of turn. Each has its code (RFC 4954 §4, §6), none
 /// leaves anything behind: an AUTH that is right follows, and then none any more.
 #[test]

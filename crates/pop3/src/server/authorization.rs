@@ -72,7 +72,9 @@ impl Server {
 
     /// RFC 5034 §4.
     pub(super) fn auth(&mut self, name: &str, initial: Option<&Secret>) {
-        let nonce = format!("{}{}", self.nonce, self.exchanges);
+        // the number alone is not fresh: without a nonce there is none, and SCRAM is refused
+        let number = Some(self.exchanges).filter(|_| !self.nonce.is_empty());
+        let nonce = number.map(|number| format!("{}{number}", self.nonce)).unwrap_or_default();
         self.exchanges += 1; // another one for each, those that went well included: the maildrop may be locked
         let offered = !self.mechanisms().is_empty();
         let initial = initial.map(Secret::expose);

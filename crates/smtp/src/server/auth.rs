@@ -23,7 +23,9 @@ impl Server {
         if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
             return self.fail(&reply::NO_AUTH_NOW);
         }
-        let nonce = format!("{}{}", self.nonce, self.exchanges);
+        // the number alone is not fresh: without a nonce there is none, and SCRAM is refused
+        let number = Some(self.exchanges).filter(|_| !self.nonce.is_empty());
+        let nonce = number.map(|number| format!("{}{number}", self.nonce)).unwrap_or_default();
         self.exchanges += 1; // another one for each, those that went well included: TLS may begin behind one
         let offered = !self.mechanisms().is_empty();
         let initial = initial.map(|Initial(text)| text.as_bytes());
