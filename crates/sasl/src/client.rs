@@ -103,7 +103,7 @@ pub enum ChoiceError {
     /// A token has characters that none may have (RFC 6750 §2.1), or is empty.
     #[error("no bearer token: it is empty, or has characters that none may have")]
     Token,
-    /// SCRAM was given nothing random, or what is not printable ASCII without commas.
-    #[error("the nonce is empty, or no printable ASCII without commas")]
+    /// SCRAM was given nothing random, or what is not printable ASCII without spaces and commas.
+    #[error("the nonce is empty, or has something else than printable ASCII without spaces and commas")]
     Nonce,
 }

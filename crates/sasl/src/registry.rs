@@ -123,8 +123,8 @@ pub fn offered(policy: &Policy, tls: Option<&TlsInfo>) -> Vec<Name> {
 }
 
 /// Begins an exchange; `None` for what is not offered. `nonce` is fresh randomness of at least 16 octets, printable ASCII
-/// without commas (base64 will do), another one for each exchange: who knows it beforehand can replay what a client said. With
-/// none at all SCRAM is unavailable.
+/// without spaces and commas (base64 will do), another one for each exchange: who knows it beforehand can replay what a client
+/// said. With none at all, or other characters in it, SCRAM is unavailable.
 pub fn mechanism(name: &str, policy: &Policy, tls: Option<&TlsInfo>, nonce: &str) -> Option<Box<dyn Mechanism>> {
     let offered = offered(policy, tls);
     let name = name.parse().ok().filter(|name| offered.contains(name))?;

@@ -137,7 +137,7 @@ impl Client {
     }
 
     /// Logs in by the strongest mechanism that the server offers and the policy allows; [`choose`] has the rules. After a
-    /// failure nothing weaker is tried. `nonce` is fresh randomness of printable ASCII without commas.
+    /// failure nothing weaker is tried. `nonce` is fresh randomness of hexadecimal or base64.
     pub fn log_in(&mut self, credentials: &Credentials, policy: &Policy, nonce: &str) {
         if !self.is_ready() {
             return;

@@ -76,7 +76,8 @@ impl std::fmt::Debug for Server {
 
 impl Server {
     /// Before the first octet; a server of many sessions shares the configuration among them. `nonce` is fresh randomness of at
-    /// least 16 octets, printable ASCII without commas, for the log-ins of this session alone. For implicit TLS call
+    /// least 16 octets in hexadecimal or base64 (printable ASCII without spaces and commas), for the log-ins of this session
+    /// alone; with one that is empty or has other characters every SCRAM is refused for now. For implicit TLS call
     /// [`Endpoint::secured`] at once.
     pub fn new(config: impl Into<Arc<Config>>, nonce: &str) -> Self {
         Server {

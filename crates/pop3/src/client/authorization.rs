@@ -31,7 +31,7 @@ impl Client {
 
     /// Logs in by the strongest mechanism that the server offers and the policy allows; [`choose`] has the rules. USER and PASS
     /// are the weakest of all: they are used where the server offers no mechanism that would do and the policy allows PLAIN.
-    /// After a failure nothing weaker is tried. `nonce` is fresh randomness of printable ASCII without commas.
+    /// After a failure nothing weaker is tried. `nonce` is fresh randomness of hexadecimal or base64.
     pub fn log_in(&mut self, credentials: &Credentials, policy: &Policy, nonce: &str) {
         if !matches!(self.state, State::Authorization) {
             return;

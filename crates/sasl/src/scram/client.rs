@@ -45,7 +45,7 @@ impl fmt::Debug for ScramClient {
 }
 
 impl ScramClient {
-    /// With credentials and a fresh random nonce of printable ASCII without commas. What can not be prepared (see
+    /// With credentials and a fresh random nonce of printable ASCII without spaces and commas. What can not be prepared (see
     /// [`crate::prepare`]) is sent as it is, and refused by the server.
     pub fn new(user: &str, password: &Secret, nonce: &str, limits: Limits) -> Self {
         let password = password.prepared().unwrap_or_else(|_| password.clone());
