@@ -1,13 +1,14 @@
 //! The server endpoint.
 //!
 //! ```text
-//! Start ─► Ready ◄──────────────┬─────────────┬───────────────────────┐
-//!            │ EHLO/HELO/RSET ──┘             │                       │
-//!            ├ AUTH ─► Authenticating ────────┘                       │
-//!            ├ MAIL ─► Transaction ┬─ RCPT ── DATA ─► Data ─┬─► Ending ─┘
-//!            │                     └─ BDAT ─► Chunk ─┬─ LAST ┘
-//!            │                          ▲────────────┘
-//!            └ STARTTLS ─► Upgrading ─► Ready (without greeting)
+//! Start ─► Connected ─ EHLO/HELO ─► Ready ◄─────────────────────────────────────────────┐
+//!                                    ├ AUTH ─► Authenticating ──────────────────────────┤
+//!                                    ├ MAIL ─► Transaction ─ RCPT ─► Recipients         │
+//!                                    │           DATA ─► Data ─────────────► Ending ────┤
+//!                                    │           BDAT ─► Chunk ─ LAST ─────► Ending ────┤
+//!                                    │           BDAT ─► Chunk ─► Chunks ─► Chunk ─► …  │
+//!                                    │           RSET, EHLO ────────────────────────────┘
+//!                                    └ STARTTLS ─► Upgrading ─► Connected (without greeting)
 //! ```
 
 mod auth;
