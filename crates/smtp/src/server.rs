@@ -30,7 +30,9 @@ use state::State;
 
 pub use config::{Config, EarlyTalkers, Extensions, Limits, Profile};
 
-/// What the application decides or learns. Questions stay until they are answered.
+/// What the application decides or learns. A question comes again with each [`Endpoint::poll`] until it is answered by the
+/// method that its variant names; other methods do nothing. A loop that passes one over turns for ever, so the arm for variants
+/// of later versions is best an end of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
