@@ -22,7 +22,8 @@ pub const ITERATIONS: NonZeroU32 = match NonZeroU32::new(10_000) {
 };
 
 /// Users with what is kept of them. As text: `name:verifier` a line, a line for each of a user's verifiers; empty lines and
-/// those that begin with `#` are comments, and stay. Names are compared without ASCII case.
+/// those that begin with `#` are comments, and stay. Names are compared without ASCII case. `std::fs::read_to_string(path)?.parse()`
+/// reads it, and `to_string` gives the text.
 ///
 /// It answers every [`Question`] but [`Question::Token`], to users that exist as to those that do not: with SCRAM keys that
 /// look like all the others, and after the same work.
