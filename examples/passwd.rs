@@ -98,10 +98,16 @@ fn iterations(text: &str) -> Result<NonZeroU32, String> {
 enum Failure {
     #[error("{path}: {error}")]
     File { path: PathBuf, error: io::Error },
+    #[error("{0} is not there; `passwd --users FILE` names another file, `passwd add` makes one")]
+    NoFile(PathBuf),
+    #[error("{0} lies in no folder that there is; `passwd --users FILE` names another file")]
+    NoFolder(PathBuf),
     #[error("{0} is there: another passwd is at work, or broke off; if none is, remove it")]
     Busy(PathBuf),
     #[error("{path}: {error}")]
     Users { path: PathBuf, error: UserFileError },
+    #[error("{0} holds no certificate in PEM")]
+    NoCertificate(PathBuf),
     #[error("{path}: {error}")]
     Pem { path: PathBuf, error: rustls_pki_types::pem::Error },
     #[error("{name:?} is no mailbox such as ann@example.test: {error}")]
@@ -118,6 +124,8 @@ enum Failure {
     Different,
     #[error("no password can be read: {0}")]
     Terminal(io::Error),
+    #[error("there is no terminal to ask at: {0}; --stdin reads the password from standard input")]
+    NoTerminal(io::Error),
     #[error(transparent)]
     User(#[from] UserProblem),
     #[error("{0} has no password like this")]
@@ -151,6 +159,9 @@ fn run(flags: &Flags) -> Result<String, Failure> {
                 Some(_) => Err(Failure::Exists(name.clone())),
                 None => Ok(()),
             };
+            if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+                return Err(Failure::NoFolder(path.clone()));
+            }
             absent(&read(path)?)?; // before a password is asked for
             let verifiers = verifiers(set)?;
             edit(path, |users| {
@@ -160,7 +171,7 @@ fn run(flags: &Flags) -> Result<String, Failure> {
             Ok(format!("{name} added\n"))
         }
         Command::Change(set) => {
-            known(&read(path)?, &set.name)?;
+            known(&existing(path)?, &set.name)?;
             let verifiers = verifiers(set)?;
             let name = edit(path, |users| {
                 let name = known(users, &set.name)?;
@@ -171,6 +182,7 @@ fn run(flags: &Flags) -> Result<String, Failure> {
             Ok(format!("{name} has a new password\n"))
         }
         Command::Remove { name } => {
+            known(&existing(path)?, name)?;
             let name = edit(path, |users| {
                 let name = known(users, name)?;
                 users.remove(&name, |_| true);
@@ -179,23 +191,27 @@ fn run(flags: &Flags) -> Result<String, Failure> {
             Ok(format!("{name} removed\n"))
         }
         Command::Check { name, stdin } => {
-            let (name, password) = (mailbox(name)?, password(*stdin, false)?);
+            let (name, users) = (mailbox(name)?, existing(path)?);
+            let password = password(*stdin, false)?;
             let question = Question::Password { user: name.clone(), authzid: None, password };
-            match read(path)?.answer(&question, &Secret::new(random::<32>()?)) {
+            match users.answer(&question, &Secret::new(random::<32>()?)) {
                 Answer::Grant(identity) => Ok(format!("right: the password is {}'s\n", identity.user)),
                 _ => Err(Failure::Wrong(name)),
             }
         }
         Command::Certificate { name, file } => {
             let name = mailbox(name)?;
-            let pem = |error| Failure::Pem { path: file.clone(), error };
+            let pem = |error| match error {
+                rustls_pki_types::pem::Error::NoItemsFound => Failure::NoCertificate(file.clone()),
+                error => Failure::Pem { path: file.clone(), error },
+            };
             let certificate = CertificateDer::from_pem_file(file).map_err(pem)?;
             let verifier = Verifier::Certificate(Fingerprint::of(&certificate));
             edit(path, |users| put(users, &name, vec![verifier]))?;
             Ok(format!("{name} may log in by this certificate, where the server knows its authority\n"))
         }
         Command::List => {
-            let users = read(path)?;
+            let users = existing(path)?;
             Ok(users.names().map(|name| line(&users, name)).collect())
         }
     }
@@ -251,7 +267,7 @@ fn password(stdin: bool, twice: bool) -> Result<Secret, Failure> {
         let text = std::str::from_utf8(line.expose()).map_err(|error| Failure::Terminal(io::Error::other(error)))?;
         Secret::new(text.trim_end_matches(['\r', '\n']))
     } else {
-        let ask = |prompt| rpassword::prompt_password(prompt).map(Secret::new).map_err(Failure::Terminal);
+        let ask = |prompt| rpassword::prompt_password(prompt).map(Secret::new).map_err(Failure::NoTerminal);
         let typed = ask("Password: ")?;
         if twice && ask("Once more: ")? != typed {
             return Err(Failure::Different);
@@ -275,6 +291,14 @@ fn read(path: &Path) -> Result<UserFile, Failure> {
         Ok(text) => text.parse().map_err(|error| Failure::Users { path: path.to_owned(), error }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(UserFile::new()),
         Err(error) => Err(Failure::File { path: path.to_owned(), error }),
+    }
+}
+
+/// The same where it makes no sense without a file: a name that was mistyped is not an empty file.
+fn existing(path: &Path) -> Result<UserFile, Failure> {
+    match path.try_exists() {
+        Ok(false) => Err(Failure::NoFile(path.to_owned())),
+        _ => read(path),
     }
 }
 

@@ -115,14 +115,19 @@ fn a_certificate_is_kept_beside_the_password() {
     assert!(office.run(&["change", ANN, "--stdin"], "crayon\n").is_ok());
     assert!(office.text().contains("X509-SHA256$"), "a new password leaves certificates alone");
     std::fs::write(&pem, "no PEM").unwrap();
-    office.fails(&["certificate", ANN, pem.to_str().unwrap()], "", "ann.pem: ");
+    office.fails(&["certificate", ANN, pem.to_str().unwrap()], "", "ann.pem holds no certificate in PEM");
 }
 
 #[test]
 fn failures_are_told_and_change_nothing() {
     let office = Office::new("failures");
-    office.fails(&["change", ANN, "--stdin"], "x\n", "ann@example.test is not in the file; `passwd list` tells who is");
+    // a file that is not there is none without users: its name may be mistyped
+    for arguments in [&["change", ANN, "--stdin"][..], &["remove", ANN], &["check", ANN, "--stdin"], &["list"]] {
+        office.fails(arguments, "x\n", "users is not there; `passwd --users FILE` names another file");
+    }
     assert!(!office.users().exists());
+    let lost = Office(office.0.join("no/such"));
+    lost.fails(&["add", ANN, "--stdin"], "x\n", "no/such/users lies in no folder that there is");
     assert!(office.run(&["add", ANN, "--stdin"], "pencil\n").is_ok());
     for (arguments, input, why) in [
         (&["add", ANN, "--stdin"][..], "x\n", "in the file already; `passwd change` gives a new password"),
