@@ -86,12 +86,22 @@ pub fn from_pem(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Res
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    certificates.map_err(|error| TlsError::Pem { path: path.display().to_string(), error: io::Error::other(error) })
+    let certificates: Vec<_> = certificates.map_err(|error| pem(path, error))?;
+    if certificates.is_empty() {
+        return Err(pem(path, "no certificate in it"));
+    }
+    Ok(certificates)
 }
 
 fn private(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let pem = |error| TlsError::Pem { path: path.display().to_string(), error: io::Error::other(error) };
-    PrivateKeyDer::from_pem_file(path).map_err(pem)
+    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
+        rustls_pki_types::pem::Error::NoItemsFound => pem(path, "no private key in it"),
+        error => pem(path, error),
+    })
+}
+
+fn pem(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TlsError {
+    TlsError::Pem { path: path.display().to_string(), error: io::Error::other(error) }
 }
 
 fn unusable(place: impl std::fmt::Display, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TlsError {
@@ -113,7 +123,13 @@ impl Files {
             None => builder.with_no_client_auth(),
             Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
         };
-        let config = Arc::new(builder.with_single_cert(chain, private).map_err(wrong)?);
+        let config = builder.with_single_cert(chain, private).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                unusable(self.certificate.display(), format!("the key in {} is another one's", self.key.display()))
+            }
+            error => wrong(error),
+        })?;
+        let config = Arc::new(config);
         Ok(Loaded { config, leaf, end_point })
     }
 }

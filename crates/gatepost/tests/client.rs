@@ -95,3 +95,18 @@ async fn what_can_not_be_reached_is_named() {
     assert!(matches!(unnamed, Err(ConnectError::Name(_))), "{unnamed:?}");
     assert!(ClientTls::with_roots("no-such-file.pem").is_err());
 }
+
+/// What is wrong with files of certificates is told by the file, in words for who wrote their names.
+#[test]
+fn wrong_files_are_named() {
+    let (place, other) = (Place::new("pem"), Place::new("pem-other"));
+    let ((certificate, key), (_, strange)) = (place.certificate(), other.certificate());
+    for (certificate, key, words) in [
+        (&key, &key, format!("{}: no certificate in it", key.display())),
+        (&certificate, &certificate, format!("{}: no private key in it", certificate.display())),
+        (&certificate, &strange, format!("the key in {} is another one's", strange.display())),
+    ] {
+        let error = tls::from_pem(certificate, key).unwrap_err().to_string();
+        assert!(error.contains(&words), "{error}");
+    }
+}
