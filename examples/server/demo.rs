@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use gatepost::{Directory, Users};
+use gatepost::{Directory, Users, UsersError};
 use gatepost_dkim::PrivateKey;
 use gatepost_sasl::Secret;
 use gatepost_syntax::{Domain, Mailbox, base64};
@@ -109,7 +109,10 @@ fn users(config: &Config, secret: Secret) -> Result<MadeUsers, Failure> {
         passwords =
             text.lines().filter_map(|line| line.split_once(' ')).map(|(n, p)| (n.to_owned(), p.to_owned())).collect();
     }
-    let users = Users::open(&path, secret).map_err(|error| Failure::file(&path, error))?;
+    let users = Users::open(&path, secret).map_err(|error| match error {
+        UsersError::Io { error, .. } => Failure::file(&path, error), // it names the path, too
+        error => Failure::file(&path, error),
+    })?;
     Ok((users, path, passwords))
 }
 
@@ -130,7 +133,11 @@ fn dkim_key(path: &Path) -> Result<PrivateKey, Failure> {
 
 /// The configured certificate, or a self-signed one for the host and for localhost.
 fn certificate(config: &Config) -> Result<(PathBuf, PathBuf), Failure> {
-    if !config.certificate.as_os_str().is_empty() {
+    let is_given = |path: &Path| !path.as_os_str().is_empty();
+    if is_given(&config.certificate) != is_given(&config.key) {
+        return Err(Failure::at("certificate", "`certificate` and `key` are given both, or neither"));
+    }
+    if is_given(&config.certificate) {
         return Ok((config.certificate.clone(), config.key.clone()));
     }
     let (certificate, key) = (config.data.join("certificate.pem"), config.data.join("certificate-key.pem"));
