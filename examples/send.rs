@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gatepost::client::{self, ClientTls};
+use gatepost_examples::host::split;
 use gatepost_examples::output::line;
-use gatepost_sasl::{Credentials, Policy};
+use gatepost_sasl::{ChoiceError, Credentials, Policy};
 use gatepost_smtp::client::{Capabilities, Client, Config, Envelope, Event, Failure, Limits};
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{Body, EnvelopeId, MailFrom, Notify, RcptTo};
@@ -98,9 +99,9 @@ enum Error {
     NoPassword,
     #[error("certificates: {0}")]
     Tls(#[from] gatepost::tls::TlsError),
-    #[error("{0}")]
+    #[error("{0}{advice}", advice = tls_advice(.0))]
     Connect(#[from] client::ConnectError),
-    #[error("the connection broke: {0}")]
+    #[error("the connection broke: {0}{advice}", advice = tls_advice(.0))]
     Broken(#[from] client::Broken),
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -122,9 +123,9 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
     let message = read(arguments.file.as_deref())?;
     let envelope = envelope(arguments, &message)?;
     let default_port = if arguments.starttls || arguments.no_tls { 587 } else { 465 };
-    let (host, port) = match arguments.server.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().map_err(|_| Error::Port(port.to_owned()))?),
-        None => (arguments.server.as_str(), default_port),
+    let (host, port) = match split(&arguments.server) {
+        (host, Some(port)) => (host, port.parse().map_err(|_| Error::Port(port.to_owned()))?),
+        (host, None) => (host, default_port),
     };
     let tls = match &arguments.ca {
         Some(path) => ClientTls::with_roots(path)?,
@@ -202,6 +203,11 @@ impl Submission {
                 self.accepted = response.is_positive();
                 line(format_args!("message: {}: {response}", if self.accepted { "accepted" } else { "refused" }));
             }
+            Event::Failed(Failure::Closed) if self.starttls => {
+                self.fail(
+                    "the connection was closed; the port may have TLS from the first octet (leave --starttls out)",
+                );
+            }
             Event::Failed(failure) => self.fail(&format!("{failure}{}", advice(&failure))),
             _ => {}
         }
@@ -257,9 +263,22 @@ fn advice(failure: &Failure) -> &'static str {
         Failure::TlsNotOffered => "; another port may have TLS from the first octet (leave --starttls out)",
         Failure::TlsRequired => "; --no-tls is for servers on this machine",
         Failure::Malformed => "; is this an SMTP port, and does it want --starttls?",
+        Failure::NoMechanism(ChoiceError::NothingOffered) => "; users log in at port 465, or 587 with --starttls",
         Failure::BareLineEnd => "; its lines must all end with CRLF, or all with LF",
         Failure::Refused(response) if response.code == 530 => "; log in with --user",
         _ => "",
+    }
+}
+
+/// What a person can do about a handshake that failed. The reason is known by rustls' words alone: the facade names no type of it.
+fn tls_advice(error: &dyn std::error::Error) -> &'static str {
+    let words = error.to_string();
+    if words.contains("InvalidContentType") {
+        "; does the port want --starttls?"
+    } else if words.contains("UnknownIssuer") {
+        "; --ca FILE names the authorities to believe"
+    } else {
+        ""
     }
 }
 

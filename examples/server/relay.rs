@@ -124,8 +124,9 @@ impl Relaying {
 
     fn smarthost(&self) -> Result<Smarthost, Failure> {
         let expected = || Failure::at("relay.smarthost", format!("`{}` is not HOST:PORT", self.smarthost));
-        let (host, port) = self.smarthost.rsplit_once(':').ok_or_else(expected)?;
-        let smarthost = Smarthost::new(host, port.parse().map_err(|_| expected())?, self.smarthost_tls.into());
+        let (host, port) = gatepost_examples::host::split(&self.smarthost);
+        let port = port.and_then(|port| port.parse().ok()).ok_or_else(expected)?;
+        let smarthost = Smarthost::new(host, port, self.smarthost_tls.into());
         if self.smarthost_user.is_empty() {
             return Ok(smarthost);
         }

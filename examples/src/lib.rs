@@ -2,6 +2,7 @@
 //! Programs that people run lie beside this folder, one example each. Here is what some of them share, and the README's code is
 //! compiled and run.
 
+pub mod host;
 pub mod output;
 pub mod source;
 
