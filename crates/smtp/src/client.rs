@@ -10,6 +10,7 @@
 //!                             └ quit ─► Quitting ─► Closed
 //! ```
 
+mod auth;
 mod config;
 mod content;
 mod failure;
@@ -19,7 +20,7 @@ mod transaction;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, Secret, choose};
+use gatepost_sasl::{ClientExchange, Secret};
 use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
 
 use content::Chunks;
@@ -134,43 +135,6 @@ impl Client {
             return self.fail(Failure::TlsNotOffered, self.config.require_tls);
         }
         self.say("STARTTLS", State::StartTls);
-    }
-
-    /// Logs in by the strongest mechanism that the server offers and the policy allows; [`choose`] has the rules. After a
-    /// failure nothing weaker is tried. `nonce` is fresh randomness of hexadecimal or base64.
-    pub fn log_in(&mut self, credentials: &Credentials, policy: &Policy, nonce: &str) {
-        if !self.is_ready() {
-            return;
-        }
-        let limits = &self.config.limits.sasl;
-        match choose(&self.capabilities.auth, credentials, policy, self.tls.as_ref(), nonce, limits) {
-            Ok(mechanism) => self.begin(mechanism),
-            Err(error) => self.fail(Failure::NoMechanism(error), false),
-        }
-    }
-
-    /// Logs in by this mechanism. One that shows the credentials needs TLS whose server was verified.
-    pub fn authenticate(&mut self, mechanism: Box<dyn ClientMechanism>) {
-        if !self.is_ready() {
-            return;
-        }
-        let name = mechanism.name();
-        let plaintext = name.parse().map_or(true, Name::is_plaintext); // who knows what others show
-        if plaintext && !self.tls.as_ref().is_some_and(|tls| tls.server_verified) {
-            return self.fail(Failure::TlsRequired, false);
-        }
-        if !self.capabilities.auth.iter().any(|offered| offered == name) {
-            return self.fail(Failure::MechanismNotOffered(name), false);
-        }
-        self.begin(mechanism);
-    }
-
-    fn begin(&mut self, mechanism: Box<dyn ClientMechanism>) {
-        if self.tls.is_none() && self.config.require_tls {
-            return self.fail(Failure::TlsRequired, false);
-        }
-        let (exchange, words) = ClientExchange::begin(mechanism, 512 - "AUTH \r\n".len()); // RFC 4954 §4
-        self.say_all(&[b"AUTH ", words.expose()], State::Authenticating(exchange));
     }
 
     /// Says good-bye.
@@ -328,27 +292,6 @@ impl Client {
             self.state = State::Upgrading;
         } else {
             self.fail(Failure::Injected, true);
-        }
-    }
-
-    fn challenged(&mut self, mut exchange: ClientExchange, response: Response) {
-        if response.code == 334 && exchange.is_given_up() {
-            return self.fail(Failure::Malformed, true); // it could go on for ever
-        }
-        if response.code == 334 {
-            let text = response.lines.first().map(String::as_bytes).unwrap_or_default();
-            let line = exchange.challenge(text);
-            return self.say_all(&[line.expose()], State::Authenticating(exchange));
-        }
-        let (accepted, name) = (response.is_positive(), exchange.name());
-        match exchange.end(accepted) {
-            Ok(()) => {
-                self.authenticated = true;
-                self.events.push_back(Event::Authenticated(name));
-                self.state = State::Ready;
-            }
-            Err(ClientError::Refused) => self.fail(Failure::Refused(response), false),
-            Err(error) => self.fail(Failure::Authentication(error), accepted),
         }
     }
 }
