@@ -100,6 +100,8 @@ pub struct Client {
     asked: VecDeque<Request>,
     waiting: VecDeque<Request>,
     tls: Option<TlsInfo>,
+    /// Whether an exchange was bound to this TLS by its exporter.
+    bound: bool,
 }
 
 impl std::fmt::Debug for Client {
@@ -124,6 +126,7 @@ impl Client {
             asked: VecDeque::new(),
             waiting: VecDeque::new(),
             tls: None,
+            bound: false,
         }
     }
 
@@ -272,7 +275,7 @@ impl Endpoint for Client {
 
     fn secured(&mut self, tls: TlsInfo) {
         // RFC 2595 §4: all that was known before is forgotten
-        self.tls = Some(tls);
+        (self.tls, self.bound) = (Some(tls), false);
         self.capabilities = Capabilities::default();
         self.input.clear();
         if matches!(self.state, State::Upgrading) {

@@ -65,6 +65,8 @@ pub struct Server {
     auth_failures: u32,
     /// Of AUTH, whatever came of them.
     exchanges: u32,
+    /// Whether one of them was bound to this TLS by its exporter.
+    bound: bool,
 }
 
 impl std::fmt::Debug for Server {
@@ -95,6 +97,7 @@ impl Server {
             errors: 0,
             auth_failures: 0,
             exchanges: 0,
+            bound: false,
         }
     }
 
@@ -381,7 +384,7 @@ impl Endpoint for Server {
         self.pending = None;
         self.utf8 = false;
         self.input.clear();
-        self.tls = Some(tls);
+        (self.tls, self.bound) = (Some(tls), false);
     }
 
     fn timed_out(&mut self) {

@@ -189,11 +189,7 @@ fn exchanges_end_at_every_step_and_begin_anew() {
         ("SCRAM-SHA-256-PLUS", vec![encode("p=tls-exporter,,n=ann,r=abc")]),
     ] {
         for line in ["*", "!", "=", &long, &encode("\u{7}")] {
-            let config = server::Config { sasl: Policy::of(Name::ALL), ..server::Config::default() };
-            let mut server = server::Server::new(config, "servernonce");
-            let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
-            (tls.exporter, tls.client_certificate) = (Some(vec![1; 32]), Some(b"a certificate".to_vec()));
-            server.secured(tls);
+            let mut server = secured();
             reply(&mut server, &users);
             let mut say = |line: &str| {
                 server.feed(format!("{line}\r\n").as_bytes());
@@ -211,4 +207,55 @@ fn exchanges_end_at_every_step_and_begin_anew() {
             assert!(right.starts_with("-ERR [IN-USE]"), "{name} {right}");
         }
     }
+}
+
+/// A server within TLS, with every mechanism.
+fn secured() -> server::Server {
+    let config = server::Config { sasl: Policy::of(Name::ALL), ..server::Config::default() };
+    let mut server = server::Server::new(config, "servernonce");
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+    (tls.exporter, tls.client_certificate) = (Some(vec![1; 32]), Some(b"a certificate".to_vec()));
+    server.secured(tls);
+    server
+}
+
+/// RFC 9266 §4.1: one exchange of a connection may be bound by `tls-exporter`, whatever comes of it.
+#[test]
+fn the_channel_is_bound_to_one_exchange() {
+    let (users, mut server) = (UserFile::new(), secured());
+    reply(&mut server, &users);
+    let plus = format!("AUTH SCRAM-SHA-256-PLUS {}", gatepost_syntax::base64::encode("p=tls-exporter,,n=ann,r=abc"));
+    for (line, status) in [
+        (plus.as_str(), "+ "),
+        ("*", "-ERR "),
+        ("AUTH SCRAM-SHA-256", "+ "),
+        ("*", "-ERR "),
+        (&plus, "-ERR [SYS/TEMP] "),
+    ] {
+        server.feed(format!("{line}\r\n").as_bytes());
+        let said = reply(&mut server, &users);
+        assert!(said.starts_with(status), "{line}: {said}");
+    }
+    assert_eq!((server.poll(), server.auth_failures()), (Step::Close, 2));
+
+    let mut client = Client::new(Config { require_tls: true, ..Config::default() });
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+    tls.exporter = Some(vec![1; 32]);
+    client.secured(tls);
+    let capabilities = "+OK\r\nSASL SCRAM-SHA-256-PLUS SCRAM-SHA-256\r\n.\r\n";
+    let mut answers = ["+OK hello\r\n", capabilities, "-ERR no\r\n"].into_iter();
+    let (mut said, mut failures) = (String::new(), Vec::new());
+    while failures.len() < 2 {
+        match client.poll() {
+            Step::Event(Event::Ready(_)) => {
+                client.log_in(&Credentials::password("ann", "pencil"), &Policy::client(), "nonce");
+            }
+            Step::Event(Event::Failed(failure)) => failures.push(failure),
+            Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
+            Step::Read(_) => client.feed(answers.next().unwrap().as_bytes()),
+            step => panic!("{step:?}"),
+        }
+    }
+    assert_eq!(said.matches("AUTH ").count(), 1, "{said}");
+    assert!(matches!(failures.as_slice(), [Failure::Refused(_), Failure::BoundBefore]), "{failures:?}");
 }

@@ -10,6 +10,10 @@ use crate::secret::Secret;
 pub trait ClientMechanism: Send {
     /// The registered name.
     fn name(&self) -> &'static str;
+    /// Whether the exchange is bound to the channel by `tls-exporter` (RFC 9266).
+    fn uses_exporter(&self) -> bool {
+        false
+    }
     /// The initial response; `None` where the server speaks first.
     fn first(&mut self) -> Option<Secret>;
     /// The response to a challenge; an error cancels the exchange.

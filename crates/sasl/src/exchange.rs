@@ -58,6 +58,12 @@ impl ServerExchange {
         self.mechanism.name()
     }
 
+    /// Whether the client has bound it to the channel by `tls-exporter`, which is known when it asks its question. One exchange of a
+    /// TLS connection may be, whatever comes of it (RFC 9266 §4.1): who does it again has to connect again.
+    pub fn uses_exporter(&self) -> bool {
+        self.mechanism.uses_exporter()
+    }
+
     /// Goes on with a line of the client, which is wiped.
     pub fn line(&mut self, line: Line) -> Turn {
         match line {
@@ -139,6 +145,12 @@ impl ClientExchange {
     /// The mechanism's registered name.
     pub fn name(&self) -> &'static str {
         self.mechanism.name()
+    }
+
+    /// Whether it is bound to the channel by `tls-exporter`: one exchange of a TLS connection may be, whatever comes of it
+    /// (RFC 9266 §4.1).
+    pub fn uses_exporter(&self) -> bool {
+        self.mechanism.uses_exporter()
     }
 
     /// The line that answers what came behind `334 ` or `+ `. It is `*` where the exchange has to be given up; the server's

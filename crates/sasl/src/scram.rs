@@ -12,11 +12,14 @@ pub(crate) use server::{Plus, ScramServer};
 
 use crate::secret::Secret;
 
+/// The type of RFC 9266.
+const EXPORTER: &str = "tls-exporter";
+
 /// The channel bindings that are known of a connection, the better one first: their types and data.
 ///
 /// `tls-unique` is not among them: it is broken without the extended master secret, and TLS 1.3 has none (RFC 9266 §1).
 pub(crate) fn bindings(tls: &TlsInfo) -> Vec<(&'static str, &[u8])> {
-    let exporter = tls.exporter.as_deref().map(|data| ("tls-exporter", data));
+    let exporter = tls.exporter.as_deref().map(|data| (EXPORTER, data));
     let end_point = tls.server_end_point.as_deref().map(|data| ("tls-server-end-point", data));
     exporter.into_iter().chain(end_point).collect()
 }

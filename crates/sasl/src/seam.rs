@@ -149,6 +149,10 @@ pub trait Authenticator: Send + Sync {
 pub trait Mechanism: Send + Sync {
     /// The registered name.
     fn name(&self) -> &'static str;
+    /// Whether the client has bound the exchange to the channel by `tls-exporter` (RFC 9266).
+    fn uses_exporter(&self) -> bool {
+        false
+    }
     /// Goes on with what came.
     fn step(&mut self, input: Input<'_>) -> Turn;
 }

@@ -87,6 +87,8 @@ pub struct Client {
     messages: u64,
     /// Whether the server knows who we are.
     authenticated: bool,
+    /// Whether an exchange was bound to this TLS by its exporter.
+    bound: bool,
 }
 
 impl std::fmt::Debug for Client {
@@ -113,6 +115,7 @@ impl Client {
             lmtp: false,
             messages: 0,
             authenticated: false,
+            bound: false,
         }
     }
 
@@ -336,7 +339,7 @@ impl Endpoint for Client {
         // RFC 3207 §4.2: all that was known before is forgotten
         self.tls = Some(tls);
         self.capabilities = Capabilities::default();
-        self.authenticated = false;
+        (self.authenticated, self.bound) = (false, false);
         self.input.clear();
         if matches!(self.state, State::Upgrading) {
             self.hello(true);

@@ -133,6 +133,7 @@ pub(crate) const NO_LMTP_RECIPIENTS: Reply = Reply::of(503, 5, 1, "no valid reci
 pub(crate) const AUTHENTICATED: Reply = Reply::of(235, 7, 0, "authenticated");
 pub(crate) const NO_AUTH_NOW: Reply = Reply::of(503, 5, 1, "AUTH is not to be had now");
 pub(crate) const NO_MECHANISM: Reply = Reply::of(504, 5, 4, "this mechanism is not offered");
+pub(crate) const BOUND_BEFORE: Reply = Reply::of(421, 7, 0, "bound to this channel before, connect again");
 pub(crate) const TOO_MANY_FAILURES: Reply = Reply::of(421, 7, 0, "too many authentication failures");
 pub(crate) const AUTH_NEEDED: Reply = Reply::of(530, 7, 0, "authentication required");
 pub(crate) const TLS_NEEDED: Reply = Reply::of(530, 7, 0, "say STARTTLS first");

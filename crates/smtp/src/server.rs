@@ -67,6 +67,8 @@ pub struct Server {
     auth_failures: u32,
     /// Of AUTH, whatever came of them.
     exchanges: u32,
+    /// Whether one of them was bound to this TLS by its exporter.
+    bound: bool,
     commands: u32,
     idle_commands: u32,
 }
@@ -97,6 +99,7 @@ impl Server {
             refusals: 0,
             auth_failures: 0,
             exchanges: 0,
+            bound: false,
             commands: 0,
             idle_commands: 0,
         }
@@ -371,7 +374,7 @@ impl Endpoint for Server {
         self.identity = None;
         self.pending = None;
         self.input.clear();
-        self.tls = Some(tls);
+        (self.tls, self.bound) = (Some(tls), false);
     }
 
     fn timed_out(&mut self) {

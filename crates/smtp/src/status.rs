@@ -101,7 +101,7 @@ impl Failure {
             Failure::Refused(_) => (Class::Transient, 5, 0), // a yes to something else than what was asked
             Failure::Timeout | Failure::Closed => (Class::Transient, 4, 2),
             Failure::Malformed | Failure::Unasked => (Class::Transient, 5, 0),
-            Failure::Injected | Failure::Authentication(_) => (Class::Transient, 7, 5),
+            Failure::Injected | Failure::Authentication(_) | Failure::BoundBefore => (Class::Transient, 7, 5),
             Failure::TlsNotOffered | Failure::TlsRequired => (Class::Transient, 7, 4),
             Failure::MechanismNotOffered(_) | Failure::NoMechanism(_) => (Class::Transient, 7, 4),
             Failure::RequireTlsNotOffered => (Class::Permanent, 7, 30), // RFC 8689 §4.2.2

@@ -201,12 +201,7 @@ fn exchanges_end_at_every_step_and_begin_anew() {
     ] {
         for (line, code) in [("*", "501 "), ("!", "501 5.5.2"), ("=", "501 5.5.2"), (&long, "500 5.5.6"), (&wrong, "5")]
         {
-            let mut config = server::Config::new("mx.example".parse().unwrap(), server::Profile::Submission);
-            config.sasl = Policy::of(Name::ALL);
-            let mut server = server::Server::new(config, "servernonce");
-            let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
-            (tls.exporter, tls.client_certificate) = (Some(vec![1; 32]), Some(b"a certificate".to_vec()));
-            server.secured(tls);
+            let mut server = submission();
             let mut say = |line: &str| {
                 server.feed(format!("{line}\r\n").as_bytes());
                 reply(&mut server, &users)
@@ -223,6 +218,64 @@ fn exchanges_end_at_every_step_and_begin_anew() {
             assert!(say("AUTH PLAIN").starts_with("503 "), "{name}");
         }
     }
+}
+
+/// RFC 9266 §4.1: one exchange of a connection may be bound by `tls-exporter`, whatever comes of it. What is bound otherwise or not at
+/// all may follow; another one needs another connection, for it would not fail by the password.
+#[test]
+fn the_channel_is_bound_to_one_exchange() {
+    let users = UserFile::new();
+    let mut server = submission();
+    let by = |kind: &str| gatepost_syntax::base64::encode(format!("p={kind},,n=ann,r=abc"));
+    for (line, code) in [
+        ("EHLO x".to_owned(), "250"),
+        (format!("AUTH SCRAM-SHA-256-PLUS {}", by("tls-unique")), "535 "),
+        (format!("AUTH SCRAM-SHA-256-PLUS {}", by("tls-exporter")), "334 "),
+        ("*".to_owned(), "501 "),
+        ("AUTH SCRAM-SHA-256".to_owned(), "334 "),
+        ("*".to_owned(), "501 "),
+        (format!("AUTH SCRAM-SHA-256-PLUS {}", by("tls-server-end-point")), "334 "),
+        ("*".to_owned(), "501 "),
+        (format!("AUTH SCRAM-SHA-1-PLUS {}", by("tls-exporter")), "421 4.7.0 "),
+    ] {
+        server.feed(format!("{line}\r\n").as_bytes());
+        let said = reply(&mut server, &users);
+        assert!(said.lines().last().unwrap().starts_with(code), "{line}: {said}");
+    }
+    assert_eq!((server.poll(), server.auth_failures()), (Step::Close, 4));
+
+    let mut client =
+        Client::new(Config { name: "client.example".parse().unwrap(), require_tls: true, limits: Limits::default() });
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+    tls.exporter = Some(vec![1; 32]);
+    client.secured(tls);
+    let mut answers = ["220 x\r\n", "250-x\r\n250 AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256\r\n", "535 no\r\n"].into_iter();
+    let (mut said, mut failures) = (String::new(), Vec::new());
+    while failures.len() < 2 {
+        match client.poll() {
+            Step::Event(Event::Ready(_)) => {
+                client.log_in(&Credentials::password("ann", "pencil"), &Policy::client(), "nonce");
+            }
+            Step::Event(Event::Failed(failure)) => failures.push(failure),
+            Step::Write(octets) => said.push_str(std::str::from_utf8(&octets).unwrap()),
+            Step::Read(_) => client.feed(answers.next().unwrap().as_bytes()),
+            step => panic!("{step:?}"),
+        }
+    }
+    assert_eq!(said.matches("AUTH ").count(), 1, "{said}");
+    assert!(matches!(failures.as_slice(), [Failure::Refused(_), Failure::BoundBefore]), "{failures:?}");
+}
+
+/// A server within TLS, with every mechanism.
+fn submission() -> server::Server {
+    let mut config = server::Config::new("mx.example".parse().unwrap(), server::Profile::Submission);
+    (config.sasl, config.limits.auth_failures) = (Policy::of(Name::ALL), 9);
+    let mut server = server::Server::new(config, "servernonce");
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+    (tls.exporter, tls.client_certificate) = (Some(vec![1; 32]), Some(b"a certificate".to_vec()));
+    tls.server_end_point = Some(vec![2; 32]);
+    server.secured(tls);
+    server
 }
 
 fn reply(server: &mut server::Server, users: &UserFile) -> String {

@@ -105,6 +105,9 @@ impl Client {
         match login {
             Login::Sasl(mechanism) => {
                 let (exchange, words) = ClientExchange::begin(mechanism, COMMAND - "AUTH \r\n".len());
+                if exchange.uses_exporter() && std::mem::replace(&mut self.bound, true) {
+                    return self.fail(Failure::BoundBefore, false); // RFC 9266 §4.1
+                }
                 self.say_all(&[b"AUTH ", words.expose()], State::Authenticating(exchange));
             }
             Login::Password(user, password) => self.say(&format!("USER {user}"), State::User(password)),

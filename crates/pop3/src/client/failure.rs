@@ -49,6 +49,9 @@ pub enum Failure {
     /// A name or a password that can not be said with USER and PASS: empty, too long, or with a line end in it.
     #[error("name or password can not be said with USER and PASS")]
     Unsayable,
+    /// A log-in was bound to the channel by `tls-exporter` before, and one may be (RFC 9266 §4.1): connect again.
+    #[error("another log-in that is bound to the channel needs another connection")]
+    BoundBefore,
     /// The exchange of AUTH failed by more than a no.
     #[error("AUTH: {0}")]
     Authentication(#[from] ClientError),

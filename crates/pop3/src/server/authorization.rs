@@ -98,6 +98,11 @@ impl Server {
             Turn::Challenge(challenge) => {
                 self.output.extend_from_slice(&[b"+ ", challenge.as_slice(), b"\r\n"].concat());
             }
+            Turn::Ask(_) if self.is_bound_again() => {
+                self.err("[SYS/TEMP] bound to this channel before, connect again");
+                self.state = State::Closed;
+                self.input.clear();
+            }
             Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
             Turn::Done(Ok(identity)) => {
                 self.state = State::Opening;
@@ -105,6 +110,12 @@ impl Server {
             }
             Turn::Done(Err(rejection)) => self.rejected(rejection),
         }
+    }
+
+    /// RFC 9266 §4.1: one exchange of a connection may be bound by `tls-exporter`.
+    fn is_bound_again(&mut self) -> bool {
+        let is_bound = matches!(&self.state, State::Authenticating(exchange) if exchange.uses_exporter());
+        is_bound && std::mem::replace(&mut self.bound, true)
     }
 
     /// With the response codes of RFC 3206.

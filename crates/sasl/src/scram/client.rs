@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 
 use gatepost_syntax::base64;
 
-use super::{are_extensions, is_nonce, xor};
+use super::{EXPORTER, are_extensions, is_nonce, xor};
 use crate::client::{ClientError, ClientMechanism};
 use crate::crypto::ScramHash;
 use crate::gs2;
@@ -153,6 +153,10 @@ fn server_final(challenge: &str, expected: &Secret) -> Result<(), ClientError> {
 impl ClientMechanism for ScramClient {
     fn name(&self) -> &'static str {
         if self.plus { Name::ScramPlus(self.hash).as_str() } else { Name::Scram(self.hash).as_str() }
+    }
+
+    fn uses_exporter(&self) -> bool {
+        self.plus && self.flag.strip_prefix("p=") == Some(EXPORTER)
     }
 
     fn first(&mut self) -> Option<Secret> {

@@ -2,7 +2,7 @@
 
 use gatepost_syntax::base64;
 
-use super::{ScramKeys, are_extensions, is_nonce, xor};
+use super::{EXPORTER, ScramKeys, are_extensions, is_nonce, xor};
 use crate::crypto::ScramHash;
 use crate::gs2::{self, Flag};
 use crate::registry::Name;
@@ -23,6 +23,8 @@ pub(crate) struct ScramServer {
     hash: ScramHash,
     plus: Plus,
     nonce: String,
+    /// Whether the client chose `tls-exporter`.
+    exporter: bool,
     state: State,
 }
 
@@ -51,7 +53,7 @@ struct First {
 
 impl ScramServer {
     pub(crate) fn new(hash: ScramHash, plus: Plus, nonce: &str) -> Self {
-        ScramServer { hash, plus, nonce: nonce.to_owned(), state: State::ClientFirst }
+        ScramServer { hash, plus, nonce: nonce.to_owned(), exporter: false, state: State::ClientFirst }
     }
 
     /// `gs2-header "n=" saslname ",r=" nonce ["," extensions]`; `m=` comes before `n=` and is refused so.
@@ -70,6 +72,7 @@ impl ScramServer {
         let (user, nonce) = parse().ok_or(Rejection::Malformed)?;
         let mut binding = header.raw.as_bytes().to_vec();
         binding.extend_from_slice(self.channel(header.flag)?);
+        self.exporter = header.flag == Flag::Bound(EXPORTER);
         let (bare, nonce) = (header.rest.to_owned(), format!("{nonce}{}", self.nonce));
         self.state = State::Keys(First { binding, bare, nonce });
         let authzid = header.authzid.filter(|authzid| *authzid != user);
@@ -127,6 +130,10 @@ impl Mechanism for ScramServer {
             Plus::This(_) => Name::ScramPlus(self.hash).as_str(),
             _ => Name::Scram(self.hash).as_str(),
         }
+    }
+
+    fn uses_exporter(&self) -> bool {
+        self.exporter
     }
 
     fn step(&mut self, input: Input<'_>) -> Turn {

@@ -39,6 +39,9 @@ impl Client {
             return self.fail(Failure::TlsRequired, false);
         }
         let (exchange, words) = ClientExchange::begin(mechanism, 512 - "AUTH \r\n".len()); // RFC 4954 §4
+        if exchange.uses_exporter() && std::mem::replace(&mut self.bound, true) {
+            return self.fail(Failure::BoundBefore, false); // RFC 9266 §4.1
+        }
         self.say_all(&[b"AUTH ", words.expose()], State::Authenticating(exchange));
     }
 

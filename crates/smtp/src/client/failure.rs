@@ -38,6 +38,9 @@ pub enum Failure {
     /// There is no mechanism to log in with.
     #[error(transparent)]
     NoMechanism(#[from] gatepost_sasl::ChoiceError),
+    /// A log-in was bound to the channel by `tls-exporter` before, and one may be (RFC 9266 §4.1): connect again.
+    #[error("another log-in that is bound to the channel needs another connection")]
+    BoundBefore,
     /// The exchange of AUTH failed by more than a no.
     #[error("AUTH: {0}")]
     Authentication(#[from] gatepost_sasl::ClientError),

@@ -58,6 +58,7 @@ impl Server {
             Turn::Challenge(challenge) => {
                 self.output.extend_from_slice(&[b"334 ", challenge.as_slice(), b"\r\n"].concat());
             }
+            Turn::Ask(_) if self.is_bound_again() => self.close(&reply::BOUND_BEFORE),
             Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
             Turn::Done(Ok(identity)) => {
                 self.identity = Some(identity);
@@ -66,6 +67,12 @@ impl Server {
             }
             Turn::Done(Err(rejection)) => self.auth_failed(rejection),
         }
+    }
+
+    /// RFC 9266 §4.1: one exchange of a connection may be bound by `tls-exporter`.
+    fn is_bound_again(&mut self) -> bool {
+        let is_bound = matches!(&self.state, State::Authenticating(_, exchange) if exchange.uses_exporter());
+        is_bound && std::mem::replace(&mut self.bound, true)
     }
 
     /// RFC 4954 §6.
