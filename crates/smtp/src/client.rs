@@ -89,6 +89,8 @@ pub struct Client {
     authenticated: bool,
     /// Whether an exchange was bound to this TLS by its exporter.
     bound: bool,
+    /// Whether the server takes `AUTH=<>`, where it is known.
+    takes_submitter: Option<bool>,
 }
 
 impl std::fmt::Debug for Client {
@@ -116,6 +118,7 @@ impl Client {
             messages: 0,
             authenticated: false,
             bound: false,
+            takes_submitter: None,
         }
     }
 

@@ -45,8 +45,9 @@ pub struct MailFrom {
     pub envelope_id: Option<EnvelopeId>,
     /// `REQUIRETLS` (RFC 8689).
     pub require_tls: bool,
-    /// `AUTH=<>`: who submitted the message is not known, or not to be told (RFC 4954 §5). A relay may say so where it has logged
-    /// in, lest the next server takes the message for the relay's own; some that offer AUTH refuse it for good (aiosmtpd: 555).
+    /// `AUTH=<>`: who submitted the message is not known, or not to be told. A relay has to say so where it has logged in, lest the
+    /// next server takes the message for the relay's own (RFC 4954 §5). The client says it there only, and once more without it
+    /// to a server that offers AUTH and does not know the parameter.
     pub unknown_submitter: bool,
 }
 

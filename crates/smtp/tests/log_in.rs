@@ -121,6 +121,62 @@ fn a_relay_that_logs_in_tells_that_it_is_not_the_submitter() {
     }
 }
 
+/// A server that offers AUTH and not its parameter hears MAIL once more without it, for the first message only; one that refuses the
+/// sender is not asked to reconsider for ever.
+#[test]
+fn a_parameter_that_the_server_does_not_know_is_left_out() {
+    let (with, without) = ("MAIL FROM:<ann@example.test> AUTH=<>\r\n", "MAIL FROM:<ann@example.test>\r\n");
+    let (to, end, rset) = ("RCPT TO:<bob@example.test>\r\nDATA\r\n", ".\r\n", "RSET\r\n");
+    let (whole_with, whole_without) = (format!("{with}{to}"), format!("{without}{to}"));
+    let all = ["250 x\r\n250 x\r\n354 x\r\n", "250 x\r\n"];
+    let taken = [&["250 x\r\n", "250 x\r\n354 x\r\n", "250 x\r\n"], &all[..]].concat();
+    let unknown = [&["555 x\r\n"], &all[..], &all].concat();
+    for (replies, said) in [
+        (taken, vec![with, to, end, &whole_with, end]),
+        (unknown, vec![with, &whole_without, end, &whole_without, end]),
+        (["501 x\r\n", "550 x\r\n503 x\r\n503 x\r\n", "250 x\r\n"].repeat(2), [with, &whole_without, rset].repeat(2)),
+        (["550 x\r\n", "250 x\r\n"].repeat(2), [with, rset].repeat(2)),
+    ] {
+        assert_eq!(two_messages(&replies), said, "{replies:?}");
+    }
+}
+
+/// What a relay says that has logged in and sends two messages.
+fn two_messages(replies: &[&str]) -> Vec<String> {
+    let mut client =
+        Client::new(Config { name: "client.example".parse().unwrap(), require_tls: true, limits: Limits::default() });
+    let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
+    tls.server_verified = true;
+    client.secured(tls);
+    let hello = ["220 x\r\n", "250-x\r\n250-PIPELINING\r\n250 AUTH PLAIN\r\n", "235 yes\r\n"];
+    let mut answers = hello.iter().chain(replies);
+    let mut mail = MailFrom::new(ReversePath::parse("<ann@example.test>").unwrap());
+    mail.unknown_submitter = true;
+    let envelope = Envelope::new(mail, [ForwardPath::parse("<bob@example.test>").unwrap()]);
+    let (mut left, mut said, mut text) = (vec![envelope.clone(), envelope], Vec::new(), false);
+    loop {
+        match client.poll() {
+            Step::Event(Event::Ready(_)) if said.len() < 2 => {
+                client.log_in(&Credentials::password("ann", "pencil"), &Policy::client(), "nonce");
+            }
+            Step::Event(Event::Ready(_)) => match left.pop() {
+                Some(envelope) => client.send(envelope),
+                None => return said.split_off(2),
+            },
+            Step::Event(Event::SendData) if std::mem::replace(&mut text, true) => {
+                text = false;
+                client.end_data();
+            }
+            Step::Event(Event::SendData) => client.data(b"x\r\n"),
+            Step::Event(_) => {}
+            Step::Write(octets) if octets.as_ref() == b"x\r\n" => {}
+            Step::Write(octets) => said.push(String::from_utf8(octets.to_vec()).unwrap()),
+            Step::Read(_) => client.feed(answers.next().unwrap().as_bytes()),
+            step => panic!("{step:?}"),
+        }
+    }
+}
+
 /// No exchange has the nonce of another one, not even behind one that went well: TLS may begin there, and a second one.
 #[test]
 fn every_exchange_has_a_nonce_of_its_own() {

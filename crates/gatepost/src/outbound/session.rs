@@ -286,9 +286,7 @@ fn envelope(entry: &Entry, recipients: &[usize]) -> Envelope {
     mail.utf8 = entry.utf8;
     mail.ret = entry.returned; // RFC 3461 §5.2.1: what was not given is not supplied
     mail.envelope_id.clone_from(&entry.envelope_id);
-    // RFC 4954 §5 wants AUTH=<> of mail whose submitter is not told, but servers that offer AUTH refuse it for good (aiosmtpd:
-    // 555), and then the message would come back
-    mail.unknown_submitter = false;
+    mail.unknown_submitter = true; // nobody is trusted to tell who it was (RFC 4954 §5)
     Envelope { mail, to: to.collect() } // without what RFC 3461 adds where that is not offered: the endpoint sees to it
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Sending {
     heard: usize,
     accepted: VecDeque<usize>,
     last: Option<Response>,
+    /// Whether MAIL is said again without `AUTH=<>`.
+    again: bool,
 }
 
 /// What is left to hear of a message.
@@ -50,14 +52,14 @@ impl Client {
         let offered = &self.capabilities;
         let mail = &mut envelope.mail;
         mail.size = mail.size.filter(|_| offered.size.is_some());
-        mail.unknown_submitter &= self.authenticated; // RFC 4954 §5
+        mail.unknown_submitter &= self.authenticated && self.takes_submitter != Some(false); // RFC 4954 §5
         if !offered.dsn {
             (mail.ret, mail.envelope_id) = (None, None);
             envelope.to.iter_mut().for_each(|to| (to.notify, to.original) = (None, None));
         }
         let line = envelope.mail.to_string();
-        let accepted = VecDeque::new();
-        self.ask(Sending { envelope, asked: 0, data: false, mail: None, heard: 0, accepted, last: None }, line);
+        let (accepted, again) = (VecDeque::new(), false);
+        self.ask(Sending { envelope, asked: 0, data: false, mail: None, heard: 0, accepted, last: None, again }, line);
     }
 
     fn allowed(&self, envelope: &Envelope) -> Result<(), Failure> {
@@ -96,7 +98,9 @@ impl Client {
 
     /// Names as many recipients as may be named now, behind the line or without one; DATA goes with the last ones.
     fn ask(&mut self, mut sending: Sending, line: String) {
-        let pipelining = self.capabilities.pipelining;
+        // while it may have to be said again, MAIL stands alone
+        let alone = sending.envelope.mail.unknown_submitter && self.takes_submitter.is_none() && !line.is_empty();
+        let pipelining = self.capabilities.pipelining && !alone;
         let all = sending.envelope.to.len();
         let room = if pipelining { self.config.limits.group.max(1) } else { usize::from(line.is_empty()) };
         // RFC 6533 §3: UTF-8 is better where it can be read
@@ -115,6 +119,11 @@ impl Client {
     /// A reply to MAIL or to a RCPT.
     pub(super) fn envelope(&mut self, mut sending: Sending, response: Response) {
         if sending.mail.is_none() {
+            if self.is_submitter_refused(&sending, &response) {
+                (sending.again, sending.envelope.mail.unknown_submitter) = (true, false);
+                let line = sending.envelope.mail.to_string();
+                return self.ask(sending, line);
+            }
             sending.mail = Some(response);
         } else {
             if sending.mail.as_ref().is_some_and(Response::is_positive) {
@@ -151,6 +160,16 @@ impl Client {
             }
             None => self.say("DATA", State::DataCommand(ending)),
         }
+    }
+
+    /// Servers that offer AUTH have to take its parameter (RFC 4954 §5); of some that do not the reply is what RFC 5321 §4.1.1.11
+    /// and §4.2.4 have for a parameter that is not known. Which kind it is stays in mind for the messages behind it.
+    fn is_submitter_refused(&mut self, sending: &Sending, response: &Response) -> bool {
+        let is_said = sending.envelope.mail.unknown_submitter;
+        if response.is_positive() && (is_said || sending.again) {
+            self.takes_submitter = Some(is_said);
+        }
+        is_said && self.takes_submitter.is_none() && matches!(response.code, 501 | 504 | 555)
     }
 
     /// The transaction came to nothing: after so many replies the next one can begin.
