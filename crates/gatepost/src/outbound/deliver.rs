@@ -239,7 +239,8 @@ impl Sender {
                 Ok(()) => session.verdicts(None),
             };
             // a password that is wrong is so everywhere
-            if left.is_empty() || session.was_begun() || terms.login.is_some() {
+            let was_told = terms.login.is_some() && session.has_logged_in();
+            if left.is_empty() || session.was_begun() || was_told {
                 return Ok(Talked::Verdicts(verdicts));
             }
             before = Some(verdicts);

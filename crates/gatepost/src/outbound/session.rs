@@ -132,6 +132,11 @@ impl Session {
         matches!(self.phase, Phase::Ended | Phase::Over) || self.replies.iter().any(Option::is_some)
     }
 
+    /// Whether the log-in was said, or there is none to say.
+    pub(crate) fn has_logged_in(&self) -> bool {
+        self.login.is_none()
+    }
+
     /// Whether the message was spoken of.
     pub(crate) fn was_begun(&self) -> bool {
         self.phase != Phase::Before
