@@ -322,12 +322,19 @@ fn edit<T>(path: &Path, change: impl FnOnce(&mut UserFile) -> Result<T, Failure>
         written
             .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&new, path))
+            .and_then(|()| sync_folder(path))
             .map_err(|error| Failure::File { path: path.to_owned(), error })?;
         Ok(done)
     };
     changed().inspect_err(|_| {
         let _ = fs::remove_file(&new); // what is told is why nothing was changed
     })
+}
+
+/// Makes the file's new name durable: after a loss of power nobody has an old password who was told that it was changed.
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Gives a new file the owner and the permissions of the one that it replaces, if there is one.
