@@ -1,8 +1,11 @@
 //! SASL exchanges, and the users that sessions know.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use gatepost_sasl::{Answer, Identity, Input, Mechanism, Name, Policy, Question, Rejection, ScramKeys, Secret, Turn};
+use gatepost_sasl::{
+    Answer, Identity, Input, Mechanism, Name, Policy, Question, Rejection, ScramKeys, Secret, Turn, prepare_query,
+};
 use gatepost_syntax::base64;
 use gatepost_wire::{TlsInfo, TlsVersion};
 use serde_json::{Value, json};
@@ -13,9 +16,10 @@ use crate::request::{Error, Request};
 pub(crate) struct Users(Vec<(String, String)>);
 
 impl Users {
-    /// From the request's `users`.
+    /// From the request's `users`; names as a store has them, which is as they are looked up (RFC 4616 §2).
     pub(crate) fn of(request: &Request) -> Result<Self, Error> {
-        Ok(Users(request.pairs("users")?))
+        let stored = |name: String| prepare_query(&name).map(Cow::into_owned).unwrap_or(name);
+        Ok(Users(request.pairs("users")?.into_iter().map(|(name, password)| (stored(name), password)).collect()))
     }
 
     /// A password is the user's access token, too.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use gatepost_syntax::base64;
 use serde_json::{Value, json};
 
 fn answers(input: &str) -> Vec<Value> {
@@ -78,4 +79,15 @@ fn signatures_expire_to_the_second() {
     };
     assert_eq!(at(1000), "no key for the signature");
     assert_eq!(at(1001), "the signature expired at 1000");
+}
+
+/// RFC 4616 §2: names are compared prepared, what the store has and what the client says.
+#[test]
+fn users_have_prepared_names() {
+    for (stored, said) in [("\u{2168}", "\u{2168}"), ("\u{2168}", "IX"), ("I\u{ad}X", "IX"), ("u\u{308}", "\u{fc}")] {
+        let message = base64::encode(format!("\0{said}\0pencil"));
+        let users = json!({stored: "pencil"});
+        let request = json!({"op": "sasl", "mechanism": "PLAIN", "users": users, "exchange": [message]});
+        assert_eq!(answer(&request)["result"], "pass", "{stored:?} {said:?}");
+    }
 }
