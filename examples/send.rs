@@ -152,6 +152,7 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
         sent: 0,
         refused: false,
         accepted: false,
+        is_answered: false,
         starttls: arguments.starttls,
         verbose: arguments.verbose,
     };
@@ -159,7 +160,11 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
         submission.on(smtp, event);
         Ok(())
     };
-    client::run(connection, &mut Client::new(config), handler).await?;
+    let ended = client::run(connection, &mut Client::new(config), handler).await;
+    // some servers just close where QUIT is said: the message is theirs, and would come twice from who tried again
+    if !submission.is_answered {
+        ended?;
+    }
     Ok(submission.accepted && !submission.refused)
 }
 
@@ -173,6 +178,8 @@ struct Submission {
     sent: usize,
     refused: bool,
     accepted: bool,
+    /// Whether it is known what became of the message.
+    is_answered: bool,
     starttls: bool,
     verbose: bool,
 }
@@ -200,7 +207,7 @@ impl Submission {
                 None => smtp.end_data(),
             },
             Event::Done(response) => {
-                self.accepted = response.is_positive();
+                (self.accepted, self.is_answered) = (response.is_positive(), true);
                 line(format_args!("message: {}: {response}", if self.accepted { "accepted" } else { "refused" }));
             }
             Event::Failed(Failure::Closed) if self.starttls => {
