@@ -32,6 +32,8 @@ pub struct UserFile {
     lines: Vec<Row>,
     /// The rows of each user, by the name in lower case.
     index: BTreeMap<String, Vec<usize>>,
+    /// The rows that answer questions about passwords (no hash) or keys, by what they cost.
+    costs: BTreeMap<Option<ScramHash>, Vec<usize>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +97,10 @@ impl UserFile {
         let rows = self.index.get(&user.to_ascii_lowercase()).cloned().unwrap_or_default();
         let same = rows.iter().find(|row| self.entry(**row).is_some_and(|(_, old)| old.same_kind(&verifier)));
         match same.and_then(|row| self.lines.get_mut(*row)) {
-            Some(line) => *line = Row::Entry(user, verifier),
+            Some(line) => {
+                *line = Row::Entry(user, verifier);
+                self.rank();
+            }
             None => {
                 let at = rows.last().map_or(self.lines.len(), |row| row + 1); // beside the user's other lines
                 self.lines.insert(at, Row::Entry(user, verifier));
@@ -122,6 +127,32 @@ impl UserFile {
                 self.index.entry(name.to_ascii_lowercase()).or_default().push(at);
             }
         }
+        self.rank();
+    }
+
+    /// Puts the rows in the order of their costs, so that one user more or less moves the bounds between these a bit.
+    fn rank(&mut self) {
+        let keys = |row: &usize| match self.entry(*row) {
+            Some((_, Verifier::Scram(keys))) => Some((Some(keys.hash()), *row)),
+            _ => None,
+        };
+        let passwords = self.index.values().filter_map(|rows| Some((None, self.best(rows)?)));
+        let mut costs: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (kind, row) in passwords.chain(self.index.values().flatten().filter_map(keys)) {
+            costs.entry(kind).or_default().push(row);
+        }
+        for rows in costs.values_mut() {
+            rows.sort_by_key(|row| self.entry(*row).map(|(_, verifier)| verifier.cost()));
+        }
+        self.costs = costs;
+    }
+
+    /// Which of a user's rows a password is held against.
+    fn best(&self, rows: &[usize]) -> Option<usize> {
+        let of = |row: &usize| self.entry(*row).map(|(_, verifier)| verifier);
+        let mut all = rows.iter().filter(|row| of(row).is_some_and(Verifier::is_of_password));
+        let first = all.clone().next();
+        all.find(|row| matches!(of(row), Some(Verifier::Argon2(_)))).or(first).copied()
     }
 
     fn entry(&self, row: usize) -> Option<(&str, &Verifier)> {
@@ -163,12 +194,9 @@ impl UserFile {
     /// What a password is held against, and whose it is. For who does not exist, or has no password, it is the work that it
     /// would be for somebody who does, and nobody's.
     fn work(&self, user: &str, secret: &Secret) -> (Cow<'_, Verifier>, Option<&str>) {
-        let best = |user: &str| {
-            let mut all: Vec<&Verifier> = self.verifiers(user).filter(|verifier| verifier.is_of_password()).collect();
-            all.sort_by_key(|verifier| !matches!(verifier, Verifier::Argon2(_)));
-            all.first().copied()
-        };
-        match (best(user), self.somebody(user, secret, best)) {
+        let rows = self.index.get(&user.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        let own = self.best(rows).and_then(|row| self.entry(row)).map(|(_, verifier)| verifier);
+        match (own, self.somebody(user, secret, None)) {
             (Some(verifier), _) => (Cow::Borrowed(verifier), self.name(user)),
             (None, Some(verifier)) => (Cow::Borrowed(verifier), None),
             (None, None) => {
@@ -187,9 +215,9 @@ impl UserFile {
         };
         // for who exists, too: it is the same work
         let lower = user.to_ascii_lowercase();
-        let fake = match self.somebody(user, secret, keys) {
-            Some(keys) => keys.fake_like(secret, &lower),
-            None => ScramKeys::fake(hash, secret, &lower, ITERATIONS),
+        let fake = match self.somebody(user, secret, Some(hash)) {
+            Some(Verifier::Scram(keys)) => keys.fake_like(secret, &lower),
+            _ => ScramKeys::fake(hash, secret, &lower, ITERATIONS),
         };
         match (keys(user), self.name(user)) {
             (Some(keys), Some(name)) => (keys.clone(), Identity { user: name.to_owned() }),
@@ -197,16 +225,14 @@ impl UserFile {
         }
     }
 
-    /// What `of` finds of a user who exists; always of the same one for a name that does not. With users whose keys cost
-    /// differently, names that do not exist are as different.
-    fn somebody<T>(&self, user: &str, secret: &Secret, of: impl Fn(&str) -> Option<T>) -> Option<T> {
+    /// What a user has who exists: for a password, or keys of a hash. For a name that does not exist it costs the same each time,
+    /// but for few names where users came or went; with users whose keys cost differently, these names are as different.
+    fn somebody(&self, user: &str, secret: &Secret, kind: Option<ScramHash>) -> Option<&Verifier> {
+        let rows = self.costs.get(&kind)?;
         let draw = ScramHash::Sha256.hmac(secret, format!("somebody:{}", user.to_ascii_lowercase()).as_bytes());
-        let draw = draw.expose().iter().take(7).fold(0_usize, |sum, octet| (sum << 8) | usize::from(*octet));
-        let (before, behind) = self.lines.split_at_checked(draw.checked_rem(self.lines.len())?)?;
-        behind.iter().chain(before).find_map(|row| match row {
-            Row::Entry(name, _) => of(name),
-            Row::Comment(_) => None,
-        })
+        let draw = draw.expose().iter().take(4).fold(0_u64, |sum, octet| (sum << 8) | u64::from(*octet));
+        let place = (draw * u64::try_from(rows.len()).ok()?) >> 32;
+        self.entry(*rows.get(usize::try_from(place).ok()?)?).map(|(_, verifier)| verifier)
     }
 
     fn certificate(&self, certificate: &[u8], authzid: Option<&str>) -> Option<Identity> {
@@ -259,6 +285,7 @@ impl FromStr for UserFile {
             }
             file.lines.push(row);
         }
+        file.rank();
         Ok(file)
     }
 }
@@ -288,6 +315,35 @@ mod tests {
             text.find(':')
         };
         text[..end.unwrap()].to_owned()
+    }
+
+    /// With users of different costs, a name that does not exist keeps its keys when users come and go, but for few names: whoever
+    /// asked before and after would know it by the change, for those of who exists change with the password only.
+    #[test]
+    fn who_does_not_exist_stays_the_same() {
+        let secret = Secret::new("a secret of the server");
+        let scram = |count: u32| {
+            let salt = b"salt of 16 bytes";
+            Verifier::Scram(ScramKeys::derive(ScramHash::Sha256, &secret, salt, count.try_into().unwrap()))
+        };
+        let mut file = UserFile::new();
+        for number in 0..40 {
+            file.add(&format!("user{number}"), scram(if number % 2 == 0 { 10 } else { 20 })).unwrap();
+        }
+        let all = |file: &UserFile| -> Vec<_> {
+            let keys = |number| file.scram(ScramHash::Sha256, &format!("nobody{number}"), &secret).0;
+            (0..200).map(|number| (keys(number).iterations(), keys(number).salt().to_vec())).collect()
+        };
+        let before = all(&file);
+        file.add("someone", scram(20)).unwrap();
+        file.remove("user3", |_| true);
+        file.add("user5", scram(10)).unwrap();
+        file.add("user3", scram(20)).unwrap();
+        let after = all(&file.to_string().parse().unwrap());
+        let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+        assert!(changed < 20, "{changed} of 200");
+        let many = after.iter().filter(|(iterations, _)| iterations.get() == 10).count();
+        assert!((70..130).contains(&many), "{many} of 200, as half of who exists");
     }
 
     /// An unknown user, a user without a password and a wrong password are one derivation of the same cost each; a timing

@@ -67,6 +67,18 @@ impl Verifier {
         !matches!(self, Verifier::Certificate(_))
     }
 
+    /// How it looks and what it costs: the hash, the iterations and the salt's length, or what argon2 is told.
+    pub(crate) fn cost(&self) -> (Option<ScramHash>, [u32; 3], usize) {
+        match self {
+            Verifier::Scram(keys) => (Some(keys.hash()), [keys.iterations().get(), 0, 0], keys.salt().len()),
+            Verifier::Argon2(hash) => {
+                let cost = |params: Params| [params.m_cost(), params.t_cost(), params.p_cost()];
+                (None, Params::try_from(&*hash.0).map_or([0; 3], cost), 0)
+            }
+            Verifier::Certificate(_) => (None, [0; 3], 0),
+        }
+    }
+
     /// Whether a prepared password fits; costs the same whatever the outcome.
     pub fn fits(&self, password: &Secret) -> bool {
         match self {
