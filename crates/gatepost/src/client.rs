@@ -158,7 +158,7 @@ async fn first(addresses: &[SocketAddr], host: &str, limits: &Limits) -> Result<
 /// Runs a client endpoint over a connection, to the end of both.
 pub async fn run<E>(mut connection: Connection, endpoint: &mut E, mut handler: impl Handler<E>) -> Result<(), Broken>
 where
-    E: Endpoint + Send,
+    E: Endpoint + Send + 'static,
     E::Event: Send,
 {
     go_on(&mut connection, endpoint, &mut handler).await
@@ -172,7 +172,7 @@ pub(crate) async fn go_on<E>(
     handler: &mut impl Handler<E>,
 ) -> Result<(), Broken>
 where
-    E: Endpoint + Send,
+    E: Endpoint + Send + 'static,
     E::Event: Send,
 {
     if let Some(tls) = connection.tls.take() {

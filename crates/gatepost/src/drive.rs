@@ -241,12 +241,16 @@ pub(crate) async fn drive<E>(
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), Broken>
 where
-    E: Endpoint + Send,
+    E: Endpoint + Send + 'static,
     E::Event: Send,
 {
     let now = Instant::now();
     let mut course = Course { pace, began: now, spoke: now, heard: 0 };
     loop {
+        if let Some(work) = endpoint.work() {
+            let finish = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?;
+            finish(endpoint);
+        }
         match endpoint.poll() {
             Step::Write(octets) => course.write(stream, &octets).await?,
             Step::Read(patience) => {

@@ -155,7 +155,7 @@ impl Front {
         mut handler: impl Handler<E>,
     ) -> Result<(), Broken>
     where
-        E: Endpoint + Send,
+        E: Endpoint + Send + 'static,
         E::Event: Send,
     {
         tcp.set_nodelay(true)?;

@@ -3,12 +3,18 @@
 
 mod place;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
 use gatepost::client::{self, Broken, ClientTls, ConnectError, Connection};
 use gatepost::{Handle, Memory, Server, Service, tls};
 use gatepost_dns::Zone;
-use gatepost_sasl::{PlainClient, Secret};
+use gatepost_sasl::{Credentials, PlainClient, Policy, Secret};
 use gatepost_smtp::client::{Client, Config, Event, Failure, Limits};
 use place::Place;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 /// A server with a certificate for `localhost`, and the place where that is.
 async fn start(test: &str) -> (Handle, Place) {
@@ -109,4 +115,58 @@ fn wrong_files_are_named() {
         let error = tls::from_pem(certificate, key).unwrap_err().to_string();
         assert!(error.contains(&words), "{error}");
     }
+}
+
+/// How long a server waits for a client's proof of so many iterations.
+async fn wait_for_proof(listener: TcpListener, iterations: u32) -> Duration {
+    let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+    let challenge = format!("r=nonce-and-more,s=c2FsdCBvZiAxNiBieXRlcw==,i={iterations}");
+    let challenge = format!("334 {}\r\n", gatepost_syntax::base64::encode(challenge));
+    let (mut line, mut waited) = (String::new(), Duration::ZERO);
+    for reply in ["220 x\r\n", "250-x\r\n250 AUTH SCRAM-SHA-256\r\n", &challenge, "535 no\r\n"] {
+        stream.write_all(reply.as_bytes()).await.unwrap();
+        let said = Instant::now();
+        stream.read_line(&mut line).await.unwrap();
+        if reply == challenge {
+            waited = said.elapsed();
+        }
+    }
+    assert!(line.ends_with("QUIT\r\n"), "{line}");
+    waited
+}
+
+/// This runtime has one thread: its other tasks go on while the proof is computed.
+#[tokio::test]
+async fn a_proof_holds_up_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(wait_for_proof(listener, 1_000_000));
+    let longest = Arc::new(AtomicU64::new(0));
+    let other = Arc::clone(&longest);
+    let ticks = tokio::spawn(async move {
+        loop {
+            let before = Instant::now();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            other.fetch_max(u64::try_from(before.elapsed().as_millis()).unwrap(), Ordering::Relaxed);
+        }
+    });
+    let (tls, limits) = (ClientTls::opportunistic().unwrap(), client::Limits::default());
+    let connection = client::connect_to(&[address], "localhost", &tls, false, &limits).await.unwrap();
+    let config = Config { name: "laptop.example".parse().unwrap(), require_tls: false, limits: Limits::default() };
+    let mut failure = None;
+    let handler = |smtp: &mut Client, event| {
+        match event {
+            Event::Ready(_) if failure.is_none() => {
+                smtp.log_in(&Credentials::password("ann", "pencil"), &Policy::client(), "nonce");
+            }
+            Event::Failed(failed) => failure = Some(failed),
+            _ => smtp.quit(),
+        }
+        Ok(())
+    };
+    client::run(connection, &mut Client::new(config), handler).await.unwrap();
+    assert!(matches!(failure, Some(Failure::Refused(reply)) if reply.code == 535));
+    let (waited, longest) = (server.await.unwrap(), Duration::from_millis(longest.load(Ordering::Relaxed)));
+    ticks.abort();
+    assert!(longest * 2 < waited, "{longest:?} of {waited:?}");
 }

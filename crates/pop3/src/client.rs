@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use gatepost_sasl::{ClientExchange, Secret};
-use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
+use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo, Work};
 
 use authorization::Login;
 use transaction::Receiving;
@@ -80,6 +80,8 @@ enum State {
     /// UTF8 was said before this.
     Utf8(Login),
     Authenticating(ClientExchange),
+    /// A challenge is to be answered, or somebody is at work on it.
+    Proving(Option<(ClientExchange, Vec<u8>)>),
     User(Secret),
     Pass,
     Transaction(Receiving),
@@ -144,7 +146,7 @@ impl Client {
             State::StartTls => "StartTls",
             State::Upgrading => "Upgrading",
             State::Utf8(_) => "Utf8",
-            State::Authenticating(_) => "Authenticating",
+            State::Authenticating(_) | State::Proving(_) => "Authenticating",
             State::User(_) => "User",
             State::Pass => "Pass",
             State::Transaction(_) => "Transaction",
@@ -191,6 +193,7 @@ impl Client {
     fn advance(&mut self) -> bool {
         match &mut self.state {
             State::Upgrading | State::Closed => return false,
+            State::Proving(_) => return self.prove(),
             State::Authorization => return self.nothing_unasked(),
             State::Transaction(_) if self.asked.is_empty() => return self.nothing_unasked(),
             State::Transaction(Receiving::Message { .. }) => return self.message(),
@@ -248,6 +251,12 @@ impl Endpoint for Client {
             State::Closed | State::Upgrading => self.feed(&input),
             _ => self.input.feed_owned(input),
         }
+    }
+
+    fn work(&mut self) -> Option<Work<Self>> {
+        let is_free = |client: &Self| client.output.is_empty() && client.events.is_empty();
+        while is_free(self) && matches!(self.state, State::Authenticating(_)) && self.advance() {}
+        self.proof()
     }
 
     fn poll(&mut self) -> Step<Event> {

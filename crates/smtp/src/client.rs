@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use gatepost_sasl::{ClientExchange, Secret};
-use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo};
+use gatepost_wire::{DotWriter, Endpoint, Input, Line, Step, TlsInfo, Work};
 
 use content::Chunks;
 use transaction::{Ending, Sending};
@@ -60,6 +60,8 @@ enum State {
     StartTls,
     Upgrading,
     Authenticating(ClientExchange),
+    /// A challenge is to be answered, or somebody is at work on it.
+    Proving(Option<(ClientExchange, String)>),
     Envelope(Sending),
     DataCommand(Ending),
     Data(DotWriter, Ending),
@@ -158,7 +160,7 @@ impl Client {
             State::Ready => "Ready",
             State::StartTls => "StartTls",
             State::Upgrading => "Upgrading",
-            State::Authenticating(_) => "Authenticating",
+            State::Authenticating(_) | State::Proving(_) => "Authenticating",
             State::Envelope(_) => "Envelope",
             State::DataCommand(_) => "DataCommand",
             State::Data(..) => "Data",
@@ -228,6 +230,7 @@ impl Client {
     fn advance(&mut self) -> bool {
         match &self.state {
             State::Ready | State::Upgrading | State::Closed | State::Data(..) => return false,
+            State::Proving(_) => return self.prove(),
             State::Chunks(chunks, _) if !chunks.is_awaited() => return false, // all are answered
             _ => {}
         }
@@ -311,6 +314,12 @@ impl Endpoint for Client {
             State::Upgrading => self.fail(Failure::Injected, true),
             _ => self.input.feed(input),
         }
+    }
+
+    fn work(&mut self) -> Option<Work<Self>> {
+        let is_free = |client: &Self| client.output.is_empty() && client.events.is_empty();
+        while is_free(self) && matches!(self.state, State::Authenticating(_)) && self.advance() {}
+        self.proof()
     }
 
     fn poll(&mut self) -> Step<Event> {

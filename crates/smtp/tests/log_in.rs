@@ -77,6 +77,43 @@ fn a_server_that_challenges_for_ever_is_left() {
     assert_eq!(event, Event::Failed(Failure::Malformed));
 }
 
+/// An answer to a challenge may be computed elsewhere: it is the same, and where the connection has ended meanwhile it is nobody's.
+#[test]
+fn proofs_may_be_computed_elsewhere() {
+    for ends in [false, true] {
+        let name = "client.example".parse().unwrap();
+        let mut client = Client::new(Config { name, require_tls: false, limits: Limits::default() });
+        let challenge = gatepost_syntax::base64::encode("r=nonce-and-more,s=c2FsdCBvZiAxNiBieXRlcw==,i=4096");
+        let replies = ["220 x\r\n", "250-x\r\n250 AUTH SCRAM-SHA-256\r\n", &format!("334 {challenge}\r\n")];
+        let (mut replies, mut said) = (replies.into_iter(), Vec::new());
+        let work = loop {
+            if let Some(work) = client.work() {
+                break work;
+            }
+            match client.poll() {
+                Step::Event(Event::Ready(_)) => {
+                    client.log_in(&Credentials::password("ann", "pencil"), &Policy::client(), "nonce");
+                }
+                Step::Write(octets) => said.push(octets),
+                Step::Read(_) => client.feed(replies.next().unwrap().as_bytes()),
+                step => panic!("{step:?}"),
+            }
+        };
+        assert!(matches!(client.poll(), Step::Read(_)) && client.work().is_none(), "it is done once");
+        let finish = std::thread::spawn(move || work()).join().unwrap();
+        if ends {
+            client.closed();
+            finish(&mut client);
+            assert_eq!(client.poll(), Step::Event(Event::Failed(Failure::Closed)));
+            assert_eq!(client.poll(), Step::Close);
+        } else {
+            finish(&mut client);
+            let Step::Write(octets) = client.poll() else { panic!() };
+            assert!(octets.starts_with(b"Yz1iaXdz"), "c=biws");
+        }
+    }
+}
+
 /// Challenges are longer than replies may be: 12,288 octets have to do (RFC 4954 §4).
 #[test]
 fn challenges_may_be_long() {

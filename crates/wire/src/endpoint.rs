@@ -21,6 +21,15 @@ pub trait Endpoint {
     fn feed_owned(&mut self, input: BytesMut) {
         self.feed(&input);
     }
+    /// What takes long to compute and comes before the next step, if there is something: the proof of SCRAM may take most of a
+    /// second. A driver that serves others on its thread asks before each [`Endpoint::poll`], computes it elsewhere and finishes it
+    /// here. Where nobody asks, `poll` computes it.
+    fn work(&mut self) -> Option<Work<Self>>
+    where
+        Self: Sized,
+    {
+        None
+    }
     /// Says what to do now.
     fn poll(&mut self) -> Step<Self::Event>;
     /// TLS was set up after [`Step::StartTls`], or before the first octet.
@@ -35,6 +44,12 @@ pub trait Endpoint {
         false
     }
 }
+
+/// What takes long, and may be computed on another thread.
+pub type Work<E> = Box<dyn FnOnce() -> Finish<E> + Send>;
+
+/// What came of [`Work`]: it is told to the endpoint.
+pub type Finish<E> = Box<dyn FnOnce(&mut E) + Send>;
 
 /// What a driver does next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ mod scan;
 mod tls;
 
 pub use dot::{DotReader, DotWriter, Unstuffed};
-pub use endpoint::{Endpoint, Step};
+pub use endpoint::{Endpoint, Finish, Step, Work};
 pub use line::{Input, Line, Verb};
 pub use scan::LineCheck;
 pub use tls::{TlsInfo, TlsVersion};

@@ -4,6 +4,8 @@ use gatepost_sasl::{
     ChoiceError, ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, Secret, choose,
 };
 
+use gatepost_wire::Work;
+
 use super::failure::{Failure, Refusal};
 use super::transaction::Receiving;
 use super::{Client, Event, State};
@@ -114,12 +116,32 @@ impl Client {
         }
     }
 
-    pub(super) fn challenge(&mut self, mut exchange: ClientExchange, text: &[u8]) {
+    pub(super) fn challenge(&mut self, exchange: ClientExchange, text: &[u8]) {
         if exchange.is_given_up() {
             return self.fail(Failure::Malformed, true); // it could go on for ever
         }
-        let line = exchange.challenge(text);
-        self.say_all(&[line.expose()], State::Authenticating(exchange));
+        self.state = State::Proving(Some((exchange, text.to_vec())));
+    }
+
+    /// The answer to a challenge, which nobody is at work on yet.
+    pub(super) fn proof(&mut self) -> Option<Work<Self>> {
+        let State::Proving(due) = &mut self.state else { return None };
+        let (mut exchange, text) = due.take()?;
+        Some(Box::new(move || {
+            let line = exchange.challenge(&text);
+            Box::new(move |client: &mut Self| {
+                // it may have ended meanwhile
+                if matches!(client.state, State::Proving(None)) {
+                    client.say_all(&[line.expose()], State::Authenticating(exchange));
+                }
+            })
+        }))
+    }
+
+    /// The same at once; whether there was something to do.
+    pub(super) fn prove(&mut self) -> bool {
+        let work = self.proof();
+        work.map(|work| work()(self)).is_some()
     }
 
     /// A status before the TRANSACTION state.

@@ -2,6 +2,8 @@
 
 use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, choose};
 
+use gatepost_wire::Work;
+
 use super::{Client, Event, Failure, Response, State};
 
 impl Client {
@@ -45,15 +47,36 @@ impl Client {
         self.say_all(&[b"AUTH ", words.expose()], State::Authenticating(exchange));
     }
 
+    /// The answer to a challenge, which nobody is at work on yet.
+    pub(super) fn proof(&mut self) -> Option<Work<Self>> {
+        let State::Proving(due) = &mut self.state else { return None };
+        let (mut exchange, text) = due.take()?;
+        Some(Box::new(move || {
+            let line = exchange.challenge(text.as_bytes());
+            Box::new(move |client: &mut Self| {
+                // it may have ended meanwhile
+                if matches!(client.state, State::Proving(None)) {
+                    client.say_all(&[line.expose()], State::Authenticating(exchange));
+                }
+            })
+        }))
+    }
+
+    /// The same at once; whether there was something to do.
+    pub(super) fn prove(&mut self) -> bool {
+        let work = self.proof();
+        work.map(|work| work()(self)).is_some()
+    }
+
     /// A reply within the exchange, or to it.
-    pub(super) fn challenged(&mut self, mut exchange: ClientExchange, response: Response) {
+    pub(super) fn challenged(&mut self, exchange: ClientExchange, response: Response) {
         if response.code == 334 && exchange.is_given_up() {
             return self.fail(Failure::Malformed, true); // it could go on for ever
         }
         if response.code == 334 {
-            let text = response.lines.first().map(String::as_bytes).unwrap_or_default();
-            let line = exchange.challenge(text);
-            return self.say_all(&[line.expose()], State::Authenticating(exchange));
+            let text = response.lines.into_iter().next().unwrap_or_default();
+            self.state = State::Proving(Some((exchange, text)));
+            return;
         }
         let (accepted, name) = (response.is_positive(), exchange.name());
         match exchange.end(accepted) {
