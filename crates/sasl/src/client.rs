@@ -96,7 +96,7 @@ impl Credentials {
 #[non_exhaustive]
 pub enum ChoiceError {
     /// The server offers none that the policy allows and the credentials are for.
-    #[error("the server offers no mechanism that is allowed with these credentials (many offer none before TLS)")]
+    #[error("the server offers no mechanism that is allowed with these credentials (without TLS many offer none)")]
     NothingOffered,
     /// It offers only mechanisms that would show the password or token to others: there is no TLS whose server was verified.
     #[error("{0} would show the credentials: it needs TLS with a verified server")]

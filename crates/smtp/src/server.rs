@@ -172,7 +172,7 @@ impl Server {
         }
     }
 
-    /// No, for the reason in the reply. With 421 the session ends (RFC 5321 §3.8).
+    /// No to any question, for the reason in the reply; to an [`Event::Auth`] it is [`Answer::Deny`]. With 421 the session ends (RFC 5321 §3.8).
     pub fn refuse(&mut self, reply: &Reply) {
         match self.pending.take() {
             Some(Event::Mail(_) | Event::Recipient(_)) => {
@@ -188,6 +188,9 @@ impl Server {
                 self.say_for_each(reply);
                 self.end_transaction(reply.is_farewell());
             }
+            // why is told to nobody who may be guessing
+            Some(Event::Auth(_)) if !reply.is_farewell() => self.sasl_answer(Answer::Deny),
+            Some(Event::Auth(_)) => self.close(reply),
             other => self.pending = other,
         }
     }

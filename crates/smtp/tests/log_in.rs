@@ -5,9 +5,9 @@ use gatepost_sasl::{
     ChoiceError, ClientError, ClientExchange, Credentials, ITERATIONS, Name, Policy, ScramClient, ScramHash, ScramKeys,
     Secret, UserFile, Verifier,
 };
-use gatepost_smtp::MailFrom;
 use gatepost_smtp::client::{Client, Config, Envelope, Event, Failure, Limits};
 use gatepost_smtp::server;
+use gatepost_smtp::{MailFrom, Reply};
 use gatepost_syntax::{ForwardPath, ReversePath};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 
@@ -180,8 +180,7 @@ fn a_parameter_that_the_server_does_not_know_is_left_out() {
 
 /// What a relay says that has logged in and sends two messages.
 fn two_messages(replies: &[&str]) -> Vec<String> {
-    let mut client =
-        Client::new(Config { name: "client.example".parse().unwrap(), require_tls: true, limits: Limits::default() });
+    let mut client = Client::new(Config::new("client.example".parse().unwrap()));
     let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     tls.server_verified = true;
     client.secured(tls);
@@ -337,8 +336,7 @@ fn the_channel_is_bound_to_one_exchange() {
     }
     assert_eq!((server.poll(), server.auth_failures()), (Step::Close, 4));
 
-    let mut client =
-        Client::new(Config { name: "client.example".parse().unwrap(), require_tls: true, limits: Limits::default() });
+    let mut client = Client::new(Config::new("client.example".parse().unwrap()));
     let mut tls = TlsInfo::new(TlsVersion::Tls13, "TLS_AES_128_GCM_SHA256");
     tls.exporter = Some(vec![1; 32]);
     client.secured(tls);
@@ -357,6 +355,24 @@ fn the_channel_is_bound_to_one_exchange() {
     }
     assert_eq!(said.matches("AUTH ").count(), 1, "{said}");
     assert!(matches!(failures.as_slice(), [Failure::Refused(_), Failure::BoundBefore]), "{failures:?}");
+}
+
+/// Who refuses whatever is asked refuses a log-in, too, and does not tell why.
+#[test]
+fn a_log_in_is_refused_as_all_else_is() {
+    for (refusal, said) in [
+        (Reply::permanent(550, "5.1.1", "nobody"), "535 5.7.8 "),
+        (Reply::transient(421, "4.3.2", "no more"), "421 4.3.2 "),
+    ] {
+        let (users, mut server) = (UserFile::new(), submission());
+        reply(&mut server, &users);
+        server.feed(b"EHLO c.example\r\nAUTH PLAIN AGFubgBwZW5jaWw=\r\n");
+        assert!(matches!(server.poll(), Step::Write(_)));
+        assert!(matches!(server.poll(), Step::Event(server::Event::Auth(_))));
+        server.refuse(&refusal);
+        assert!(reply(&mut server, &users).starts_with(said));
+        assert_eq!(server.poll() == Step::Close, refusal.code() == 421);
+    }
 }
 
 /// A server within TLS, with every mechanism.
