@@ -10,7 +10,7 @@ use gatepost::client::{self, ClientTls};
 use gatepost_examples::host::split;
 use gatepost_examples::output::line;
 use gatepost_sasl::{ChoiceError, Credentials, Policy};
-use gatepost_smtp::client::{Capabilities, Client, Config, Envelope, Event, Failure, Limits};
+use gatepost_smtp::client::{Capabilities, Client, Config, Envelope, Event, Failure, Outcome, Outcomes};
 use gatepost_smtp::report::Returned;
 use gatepost_smtp::{Body, EnvelopeId, MailFrom, Notify, RcptTo};
 use gatepost_syntax::{ForwardPath, Host, Mailbox, ReversePath, base64};
@@ -143,16 +143,15 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
         (None, None) => (tls, None),
     };
     let connection = client::connect(host, port, &tls, !arguments.starttls && !arguments.no_tls).await?;
-    let config = Config { name: arguments.hello.clone(), require_tls: !arguments.no_tls, limits: Limits::default() };
+    let config = Config { require_tls: !arguments.no_tls, ..Config::new(arguments.hello.clone()) };
     let mut submission = Submission {
         names: arguments.to.clone(),
         envelope: Some(envelope),
         login,
         message,
         sent: 0,
-        refused: false,
-        accepted: false,
-        is_answered: false,
+        outcomes: Outcomes::new(arguments.to.len()),
+        failed: false,
         starttls: arguments.starttls,
         verbose: arguments.verbose,
     };
@@ -162,10 +161,10 @@ async fn submit(arguments: &Arguments) -> Result<bool, Error> {
     };
     let ended = client::run(connection, &mut Client::new(config), handler).await;
     // some servers just close where QUIT is said: the message is theirs, and would come twice from who tried again
-    if !submission.is_answered {
+    if submission.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unanswered(_))) {
         ended?;
     }
-    Ok(submission.accepted && !submission.refused)
+    Ok(submission.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_))))
 }
 
 /// A message on its way, as the endpoint asks for it.
@@ -176,10 +175,9 @@ struct Submission {
     message: Vec<u8>,
     /// Octets that were given to the endpoint.
     sent: usize,
-    refused: bool,
-    accepted: bool,
-    /// Whether it is known what became of the message.
-    is_answered: bool,
+    outcomes: Outcomes,
+    /// Whether something failed that the message does not go without.
+    failed: bool,
     starttls: bool,
     verbose: bool,
 }
@@ -189,11 +187,11 @@ const PIECE: usize = 256 << 10;
 
 impl Submission {
     fn on(&mut self, smtp: &mut Client, event: Event) {
+        self.outcomes.note(&event);
         match event {
             Event::Ready(offered) => self.ready(smtp, &offered),
             Event::Authenticated(mechanism) => self.note(&format!("logged in by {mechanism}")),
             Event::Recipient(index, response) => {
-                self.refused |= !response.is_positive();
                 let verdict = if response.is_positive() { "accepted" } else { "refused" };
                 line(format_args!("{}: {verdict}: {response}", self.names.get(index).map_or("?", String::as_str)));
             }
@@ -207,8 +205,8 @@ impl Submission {
                 None => smtp.end_data(),
             },
             Event::Done(response) => {
-                (self.accepted, self.is_answered) = (response.is_positive(), true);
-                line(format_args!("message: {}: {response}", if self.accepted { "accepted" } else { "refused" }));
+                let verdict = if response.is_positive() { "accepted" } else { "refused" };
+                line(format_args!("message: {verdict}: {response}"));
             }
             Event::Failed(Failure::Closed) if self.starttls => {
                 self.fail(
@@ -221,7 +219,7 @@ impl Submission {
     }
 
     fn fail(&mut self, text: &str) {
-        self.refused = true;
+        self.failed = true;
         eprintln!("send: {text}");
     }
 
@@ -240,7 +238,7 @@ impl Submission {
             }
         }
         match self.envelope.take() {
-            Some(envelope) if !self.refused => smtp.send(envelope),
+            Some(envelope) if !self.failed => smtp.send(envelope),
             _ => smtp.quit(),
         }
     }

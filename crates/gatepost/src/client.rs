@@ -6,7 +6,7 @@
 //!
 //! # async fn ask() -> Result<(), Box<dyn std::error::Error>> {
 //! let connection = client::connect("mx.example.org", 587, &ClientTls::system()?, false).await?;
-//! let config = Config { name: "laptop.example".parse()?, require_tls: true, limits: Limits::default() };
+//! let config = Config::new("laptop.example".parse()?);
 //! client::run(connection, &mut Client::new(config), |smtp: &mut Client, event| {
 //!     match event {
 //!         Event::Ready(can) if can.starttls => smtp.start_tls(),

@@ -12,7 +12,7 @@ use gatepost_sasl::{
     Answer, Authenticator, BoxFuture, ClientError, ClientExchange, Credentials, Fingerprint, Identity, Name, Policy,
     Question, Secret, UserFile, Verifier, choose,
 };
-use gatepost_smtp::client::{Client, Config, Event, Failure, Limits};
+use gatepost_smtp::client::{Client, Config, Event, Failure};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -46,7 +46,7 @@ async fn start(folder: &Path, change: impl FnOnce(Server, tls::Tls) -> Server) -
 async fn log_in(handle: &Handle, tls: &ClientTls, credentials: &Credentials) -> Vec<Event> {
     let addresses = [handle.address(Service::Submissions).unwrap()];
     let connection = client::connect_to(&addresses, "localhost", tls, true, &client::Limits::default()).await.unwrap();
-    let config = Config { name: "laptop.example".parse().unwrap(), require_tls: true, limits: Limits::default() };
+    let config = Config::new("laptop.example".parse().unwrap());
     let mut seen = Vec::new();
     let handler = |smtp: &mut Client, event| {
         match event {

@@ -6,8 +6,7 @@ use gatepost_syntax::{ForwardPath, ReversePath};
 use gatepost_wire::{Endpoint, Step, TlsInfo, TlsVersion};
 
 fn run(input: &[u8], cuts: &mut dyn Iterator<Item = usize>, implicit: bool) -> (Vec<u8>, String) {
-    let mut client =
-        Client::new(Config { name: "c.example".parse().unwrap(), require_tls: true, limits: Default::default() });
+    let mut client = Client::new(Config::new("c.example".parse().unwrap()));
     let (mut said, mut heard, mut rest) = (Vec::new(), String::new(), input);
     let (mut tls, mut login, mut messages, mut pieces) = (implicit, true, 3, 2);
     if implicit {

@@ -2,7 +2,7 @@
 use gatepost_smtp::client::{Capabilities, Client, Config, Event};
 use gatepost_wire::{Endpoint, Step};
 fn offered(reply: &[u8], chunk: usize) -> Option<Capabilities> {
-    let config = Config { name: "c.example".parse().unwrap(), require_tls: true, limits: Default::default() };
+    let config = Config::new("c.example".parse().unwrap());
     let mut client = Client::new(config);
     client.feed(b"220 x\r\n");
     let mut chunks = reply.chunks(chunk);

@@ -14,6 +14,7 @@ mod auth;
 mod config;
 mod content;
 mod failure;
+mod outcomes;
 mod response;
 mod transaction;
 
@@ -28,9 +29,10 @@ use transaction::{Ending, Sending};
 
 pub use config::{Config, Envelope, Limits};
 pub use failure::Failure;
+pub use outcomes::{Outcome, Outcomes};
 pub use response::{Capabilities, Counts, Response};
 
-/// What the application learns. [`Event::Ready`] and [`Event::SendData`] stay until a command follows.
+/// What the application learns; [`Outcomes`] puts together what is said of one message. [`Event::Ready`] and [`Event::SendData`] stay until a command follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -80,7 +82,8 @@ pub struct Client {
     state: State,
     input: Input,
     output: Vec<u8>,
-    lines: Vec<String>,
+    /// What came of a reply so far.
+    reply: Option<Response>,
     events: VecDeque<Event>,
     capabilities: Capabilities,
     tls: Option<TlsInfo>,
@@ -112,7 +115,7 @@ impl Client {
             state: State::Greeting,
             input: Input::new(),
             output: Vec::new(),
-            lines: Vec::new(),
+            reply: None,
             events: VecDeque::new(),
             capabilities: Capabilities::default(),
             tls: None,
@@ -238,30 +241,27 @@ impl Client {
             State::Authenticating(_) => self.config.limits.challenge.max(self.config.limits.line),
             _ => self.config.limits.line,
         };
-        let line = match self.input.line(limit) {
+        match self.input.line(limit) {
             Line::Partial => return false,
-            Line::Whole(line) => line,
-            _ => {
-                self.fail(Failure::Malformed, true);
-                return true;
-            }
-        };
-        match response::line(&line) {
-            Some((code, last, text)) if self.lines.len() < self.config.limits.lines && self.fits(code) => {
-                self.lines.push(format!("{code} {text}"));
-                if last {
-                    let texts = self.lines.drain(..).map(|line| line.get(4..).unwrap_or_default().to_owned()).collect();
-                    self.replied(Response { code, lines: texts });
-                }
-            }
+            Line::Whole(line) if self.reply_line(&line) => {}
             _ => self.fail(Failure::Malformed, true),
         }
         true
     }
 
-    /// All lines of a reply have the same code (RFC 5321 §4.2.1).
-    fn fits(&self, code: u16) -> bool {
-        self.lines.first().is_none_or(|first| first.starts_with(&code.to_string()))
+    /// Takes a line of a reply; whether it is one.
+    fn reply_line(&mut self, line: &[u8]) -> bool {
+        let Some((code, last, text)) = response::line(line) else { return false };
+        let reply = self.reply.get_or_insert_with(|| Response { code, lines: Vec::new() });
+        // RFC 5321 §4.2.1: all lines of a reply have the same code
+        if reply.code != code || reply.lines.len() >= self.config.limits.lines {
+            return false;
+        }
+        reply.lines.push(text.to_owned());
+        if last && let Some(reply) = self.reply.take() {
+            self.replied(reply);
+        }
+        true
     }
 
     fn replied(&mut self, response: Response) {

@@ -72,6 +72,12 @@ impl MailFrom {
     }
 }
 
+impl From<Mailbox> for MailFrom {
+    fn from(mailbox: Mailbox) -> Self {
+        MailFrom::new(ReversePath::Mailbox(mailbox))
+    }
+}
+
 impl From<ReversePath> for MailFrom {
     fn from(path: ReversePath) -> Self {
         MailFrom::new(path)
@@ -123,6 +129,12 @@ impl RcptTo {
     /// Whether the address can not be named without SMTPUTF8 (RFC 6531 §3.3).
     pub(crate) fn needs_utf8(&self) -> bool {
         !self.path.mailbox().is_none_or(Mailbox::is_ascii)
+    }
+}
+
+impl From<Mailbox> for RcptTo {
+    fn from(mailbox: Mailbox) -> Self {
+        RcptTo::new(ForwardPath::Mailbox(mailbox))
     }
 }
 

@@ -234,7 +234,7 @@ fn a_server_that_speaks_out_of_turn_is_left() {
 
 #[test]
 fn lmtp_tells_what_became_of_each_recipient() {
-    let config = ClientConfig { name: "c.example".parse().unwrap(), require_tls: false, limits: Default::default() };
+    let config = ClientConfig { require_tls: false, ..ClientConfig::new("c.example".parse().unwrap()) };
     let to = envelope(&["<a@mx.example>", "<b@mx.example>", "<c@mx.example>"]);
     let hello = "250-x\r\n250 PIPELINING\r\n";
     let envelope = "250 x\r\n250 a\r\n550 b\r\n250 c\r\n354 x\r\n";
@@ -304,7 +304,7 @@ fn too_many_recipients_is_no_failure_for_good() {
 #[test]
 fn a_client_says_what_it_is_called() {
     for name in ["client.example", "[192.0.2.1]", "[IPv6:2001:db8::1]"] {
-        let config = ClientConfig { name: name.parse().unwrap(), require_tls: false, limits: Default::default() };
+        let config = ClientConfig { require_tls: false, ..ClientConfig::new(name.parse().unwrap()) };
         let mut client = Client::new(config);
         assert!(matches!(client.poll(), Step::Read(_)));
         client.feed(b"220 mx.example\r\n");

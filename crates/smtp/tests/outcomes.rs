@@ -5,15 +5,16 @@ mod played;
 mod tape;
 
 use gatepost_smtp::Body;
-use gatepost_smtp::client::{Client, Config, Event, Failure, Response};
+use gatepost_smtp::client::{Client, Config, Event, Failure, Outcome, Outcomes, Response};
 use gatepost_wire::{Endpoint, Step};
 use played::{client, deliver, envelope, play, response};
 use proptest::prelude::*;
 use tape::Tape;
 
 /// What the client said of a message.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Told {
+    outcomes: Outcomes,
     to: Vec<Option<Response>>,
     delivered: Vec<(usize, Response)>,
     done: Option<Response>,
@@ -21,6 +22,11 @@ struct Told {
 }
 
 impl Told {
+    fn new(recipients: usize) -> Self {
+        let (outcomes, to) = (Outcomes::new(recipients), vec![None; recipients]);
+        Told { outcomes, to, delivered: Vec::new(), done: None, failure: None }
+    }
+
     /// Who has the message, by the client's words.
     fn has(&self, lmtp: bool) -> Vec<usize> {
         if lmtp {
@@ -42,9 +48,7 @@ const MESSAGES: [&str; 3] = ["one\r\n.two\r\n", ".\r\n..\r\nx\r\n", "third\r\n"]
 fn session(mut server: Tape, cut: usize) -> (Vec<Told>, Tape) {
     let mut client = match server.lmtp {
         false => client(false),
-        true => {
-            Client::lmtp(Config { name: "c.example".parse().unwrap(), require_tls: false, limits: Default::default() })
-        }
+        true => Client::lmtp(Config { require_tls: false, ..Config::new("c.example".parse().unwrap()) }),
     };
     let (mut told, mut pieces): (Vec<Told>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     for _ in 0..10_000 {
@@ -52,20 +56,25 @@ fn session(mut server: Tape, cut: usize) -> (Vec<Told>, Tape) {
             Step::Write(octets) => server.hear(&octets),
             Step::Event(Event::Ready(_)) if told.len() < MESSAGES.len() => {
                 pieces = MESSAGES[told.len()].as_bytes().chunks(cut).collect();
-                told.push(Told { to: vec![None; 3], ..Told::default() });
+                told.push(Told::new(3));
                 client.send(envelope(&["<a@mx.example>", "<b@mx.example>", "<c@mx.example>"]));
             }
             Step::Event(Event::Ready(_)) => client.quit(),
             Step::Event(Event::SendData) if pieces.is_empty() => client.end_data(),
             Step::Event(Event::SendData) => client.data(pieces.remove(0)),
-            Step::Event(event) => match (told.last_mut(), event) {
-                (Some(told), Event::Recipient(index, reply)) => assert!(told.to[index].replace(reply).is_none()),
-                (Some(told), Event::Delivered(index, reply)) => told.delivered.push((index, reply)),
-                (Some(told), Event::Done(reply)) => assert!(told.done.replace(reply).is_none()),
-                (Some(told), Event::Failed(failure)) => drop(told.failure.get_or_insert(failure)),
-                (None, Event::Failed(_)) => {}
-                (_, event) => panic!("{event:?}"),
-            },
+            Step::Event(event) => {
+                if let Some(told) = told.last_mut() {
+                    told.outcomes.note(&event);
+                }
+                match (told.last_mut(), event) {
+                    (Some(told), Event::Recipient(index, reply)) => assert!(told.to[index].replace(reply).is_none()),
+                    (Some(told), Event::Delivered(index, reply)) => told.delivered.push((index, reply)),
+                    (Some(told), Event::Done(reply)) => assert!(told.done.replace(reply).is_none()),
+                    (Some(told), Event::Failed(failure)) => drop(told.failure.get_or_insert(failure)),
+                    (None, Event::Failed(_)) => {}
+                    (_, event) => panic!("{event:?}"),
+                }
+            }
             Step::Read(_) if server.said.is_empty() => {
                 assert!(server.gone, "both wait: {} {told:?}", client.state());
                 client.closed();
@@ -95,6 +104,9 @@ proptest! {
         let mut taken = server.taken.iter();
         for (told, message) in told.iter().zip(MESSAGES) {
             let has = told.has(lmtp);
+            let outcomes = told.outcomes.iter().enumerate();
+            let accepted = outcomes.filter(|(_, outcome)| matches!(outcome, Outcome::Accepted(_))).map(|(index, _)| index);
+            prop_assert_eq!(accepted.collect::<Vec<_>>(), has.clone());
             if has.is_empty() {
                 continue;
             }

@@ -102,8 +102,7 @@ fn the_client_says_what_the_transcripts_say() {
 fn messages_are_sent_as_the_table_says() {
     for case in cases("smtp/data.jsonl").iter().filter(|case| case["direction"] == "send") {
         let content = base64::decode(case["input"]["content_base64"].as_str().unwrap()).unwrap();
-        let config =
-            ClientConfig { name: "c.example".parse().unwrap(), require_tls: false, limits: Default::default() };
+        let config = ClientConfig { require_tls: false, ..ClientConfig::new("c.example".parse().unwrap()) };
         let mut client = Client::new(config);
         let mut replies = ["220 x\r\n", "250 x\r\n", "250 x\r\n", "250 x\r\n", "354 x\r\n"].into_iter();
         let (mut wire, mut failed) = (Vec::new(), None);

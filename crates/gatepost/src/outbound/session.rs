@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use gatepost_sasl::{Credentials, Policy, Secret};
-use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Response};
+use gatepost_smtp::client::{Capabilities, Client, Envelope, Event, Failure, Outcome, Outcomes, Response};
 use gatepost_smtp::{Body, Class, MailFrom, RcptTo, Status};
 use gatepost_syntax::ForwardPath;
 use tokio::sync::Notify;
@@ -76,9 +76,8 @@ pub(crate) struct Session {
     /// Whether the server reports on what becomes of the message (RFC 3461 §5.2.2).
     reports: bool,
     phase: Phase,
-    replies: Vec<Option<Response>>,
+    outcomes: Outcomes,
     recorded: Option<Change>,
-    done: Option<Response>,
     failure: Option<Failure>,
     /// Whether it is ours, the operator's: no fault of the message.
     is_ours: bool,
@@ -108,9 +107,8 @@ impl Session {
             left_out: 0,
             reports: false,
             phase: Phase::Before,
-            replies: vec![None; recipients.len()],
+            outcomes: Outcomes::new(recipients.len()),
             recorded: None,
-            done: None,
             failure: None,
             is_ours: false,
         }
@@ -129,7 +127,7 @@ impl Session {
 
     /// Whether anything was answered of the message. If not, it may be spoken of again at once: nobody has it.
     pub(crate) fn was_heard(&self) -> bool {
-        matches!(self.phase, Phase::Ended | Phase::Over) || self.replies.iter().any(Option::is_some)
+        matches!(self.phase, Phase::Ended | Phase::Over) || self.outcomes.is_answered()
     }
 
     /// Whether the log-in was said, or there is none to say.
@@ -167,7 +165,7 @@ impl Session {
                 self.left_out = self.recipients.len().saturating_sub(room);
                 self.envelope.to.truncate(room);
                 self.recipients.truncate(room);
-                self.replies.truncate(room);
+                self.outcomes = Outcomes::new(room);
                 smtp.send(self.envelope.clone());
             }
         }
@@ -198,7 +196,8 @@ impl Session {
             smtp.data(&piece);
             return Ok(());
         }
-        let (delivered, reports): (Vec<usize>, bool) = (self.accepted().collect(), self.reports);
+        let accepted = self.outcomes.recipients().filter_map(|place| self.recipients.get(place).copied());
+        let (delivered, reports): (Vec<usize>, bool) = (accepted.collect(), self.reports);
         let record = move |entry: &mut Entry| {
             for index in &delivered {
                 if let Some(recipient) = entry.recipients.get_mut(*index) {
@@ -215,7 +214,8 @@ impl Session {
     /// The server has answered for the message. If it has it, this is recorded before anything else is done.
     async fn done(&mut self, response: Response) -> io::Result<()> {
         let took = response.is_positive();
-        (self.phase, self.done) = (Phase::Over, Some(response));
+        self.phase = Phase::Over;
+        self.outcomes.note(&Event::Done(response));
         if let (true, Some(record)) = (took, self.recorded.take()) {
             self.live.commit(record)?;
             blocking(&self.live, Live::sync).await?;
@@ -223,25 +223,14 @@ impl Session {
         Ok(())
     }
 
-    fn accepted(&self) -> impl Iterator<Item = usize> + '_ {
-        let positive = |reply: &Option<Response>| reply.as_ref().is_some_and(Response::is_positive);
-        self.recipients.iter().zip(&self.replies).filter(move |(_, reply)| positive(reply)).map(|(index, _)| *index)
-    }
-
     /// What the recipients' indices came to, but for those that were left out; `broken` is why the session broke off, if it did.
     pub(crate) fn verdicts(&self, broken: Option<&io::Error>) -> Vec<(usize, Verdict)> {
-        let mut accepted = 0;
-        let verdict = |(index, reply): (&usize, &Option<Response>)| {
-            let verdict = match (reply, &self.done) {
-                (Some(reply), _) if !reply.is_positive() => self.answer(reply, Status::of_recipient(reply, accepted)),
-                (Some(_), Some(done)) if done.is_positive() => Verdict::Delivered,
-                (Some(_), Some(done)) => self.answer(done, Status::of(done)),
-                _ => self.unanswered(broken),
-            };
-            accepted += usize::from(reply.as_ref().is_some_and(Response::is_positive));
-            (*index, verdict)
+        let verdict = |outcome: Outcome<'_>| match outcome {
+            Outcome::Accepted(_) => Verdict::Delivered,
+            Outcome::Refused(reply, status) => self.answer(reply, status),
+            Outcome::Unanswered(_) => self.unanswered(broken), // by what counts as a failure here
         };
-        self.recipients.iter().zip(&self.replies).map(verdict).collect()
+        self.recipients.iter().copied().zip(self.outcomes.iter().map(verdict)).collect()
     }
 
     /// An answer about a recipient or about the message: for good it is final, for now another host may do better.
@@ -316,9 +305,7 @@ impl Handler<Client> for Talk<'_> {
             }
             Event::Ready(_) => smtp.quit(),
             Event::Recipient(index, response) => {
-                if let Some(reply) = session.replies.get_mut(index) {
-                    *reply = Some(response.shortened(session.words));
-                }
+                session.outcomes.note(&Event::Recipient(index, response.shortened(session.words)));
             }
             Event::SendData => session.send_data(smtp).await?,
             Event::Done(response) => session.done(response.shortened(session.words)).await?,

@@ -14,7 +14,7 @@ use gatepost::store::Folder;
 use gatepost::{Handle, Memory, Relay, Server, Service, tls};
 use gatepost_dns::Zone;
 use gatepost_sasl::{Credentials, Policy};
-use gatepost_smtp::client::{Client, Config, Envelope, Event, Limits, Response};
+use gatepost_smtp::client::{Client, Config, Envelope, Event, Response};
 use gatepost_syntax::{ForwardPath, ReversePath};
 
 pub(crate) use place::Place;
@@ -66,7 +66,7 @@ pub async fn submit_envelope(handle: &Handle, mut envelope: Envelope, text: &str
         envelope.mail.body = gatepost_smtp::Body::EightBitMime;
     }
     let message = format!("From: alice@example.test\r\nSubject: hello\r\n\r\n{text}\r\n");
-    let config = Config { name: "laptop.test".parse().unwrap(), require_tls: true, limits: Limits::default() };
+    let config = Config::new("laptop.test".parse().unwrap());
     let (mut step, mut last) = (0, Response::default());
     let handler = |smtp: &mut Client, event: Event| {
         match event {

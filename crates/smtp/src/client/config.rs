@@ -59,6 +59,13 @@ pub struct Config {
     pub limits: Limits,
 }
 
+impl Config {
+    /// With the default bounds, and nothing but EHLO and STARTTLS said in clear.
+    pub fn new(name: Host) -> Self {
+        Config { name, require_tls: true, limits: Limits::default() }
+    }
+}
+
 /// A message's envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
