@@ -15,7 +15,7 @@ mod transaction;
 
 use std::sync::Arc;
 
-use gatepost_sasl::{Answer, Rejection, Secret, ServerExchange};
+use gatepost_sasl::{Answer, Rejection, Secret, ServerExchange, ServerExchanges};
 use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::command::{Command, is_http};
@@ -46,7 +46,7 @@ struct Listed {
 /// A POP3 server that does no I/O.
 pub struct Server {
     config: Arc<Config>,
-    nonce: String,
+    exchanges: ServerExchanges,
     state: State,
     input: Input,
     output: Vec<u8>,
@@ -63,10 +63,6 @@ pub struct Server {
     commands: u32,
     errors: u32,
     auth_failures: u32,
-    /// Of AUTH, whatever came of them.
-    exchanges: u32,
-    /// Whether one of them was bound to this TLS by its exporter.
-    bound: bool,
 }
 
 impl std::fmt::Debug for Server {
@@ -83,7 +79,7 @@ impl Server {
     pub fn new(config: impl Into<Arc<Config>>, nonce: &str) -> Self {
         Server {
             config: config.into(),
-            nonce: nonce.to_owned(),
+            exchanges: ServerExchanges::new(nonce),
             state: State::Start,
             input: Input::new(),
             output: Vec::new(),
@@ -96,8 +92,6 @@ impl Server {
             commands: 0,
             errors: 0,
             auth_failures: 0,
-            exchanges: 0,
-            bound: false,
         }
     }
 
@@ -384,7 +378,8 @@ impl Endpoint for Server {
         self.pending = None;
         self.utf8 = false;
         self.input.clear();
-        (self.tls, self.bound) = (Some(tls), false);
+        self.exchanges.secured();
+        self.tls = Some(tls);
     }
 
     fn timed_out(&mut self) {

@@ -9,6 +9,52 @@ use crate::registry::mechanism;
 use crate::seam::{Answer, Input, Mechanism, Rejection, Turn};
 use crate::secret::Secret;
 
+/// The exchanges of one session on the server's side: each has a nonce of its own, and one of them may use the exporter of TLS.
+pub struct ServerExchanges {
+    nonce: String,
+    begun: u32,
+    bound: bool,
+}
+
+impl std::fmt::Debug for ServerExchanges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ServerExchanges({})", self.begun) // not the nonce: it is to come
+    }
+}
+
+impl ServerExchanges {
+    /// Of a session with this nonce, which is as for [`mechanism`].
+    pub fn new(nonce: &str) -> Self {
+        ServerExchanges { nonce: nonce.to_owned(), begun: 0, bound: false }
+    }
+
+    /// Begins the next one; see [`ServerExchange::begin`]. Those that went well count, too: there may be one behind them, over TLS or
+    /// where a maildrop is locked.
+    pub fn begin(
+        &mut self,
+        name: &str,
+        initial: Option<&[u8]>,
+        policy: &Policy,
+        tls: Option<&TlsInfo>,
+    ) -> Option<(ServerExchange, Turn)> {
+        // the number alone is not fresh: without a nonce there is none, and SCRAM is refused (RFC 5802 §5.1)
+        let nonce = if self.nonce.is_empty() { String::new() } else { format!("{}{}", self.nonce, self.begun) };
+        self.begun = self.begun.saturating_add(1);
+        ServerExchange::begin(name, initial, policy, tls, &nonce)
+    }
+
+    /// Whether an exchange that asks a question has to end the session instead: `tls-exporter` is for one exchange of a TLS connection,
+    /// whatever comes of it (RFC 9266 §4.1), and this takes note of it.
+    pub fn binds_again(&mut self, exchange: &ServerExchange) -> bool {
+        exchange.mechanism.uses_exporter() && std::mem::replace(&mut self.bound, true)
+    }
+
+    /// TLS was set up: it is another channel.
+    pub fn secured(&mut self) {
+        self.bound = false;
+    }
+}
+
 /// The server's side. Challenges in its [`Turn`]s are base64 already: write them behind `334 ` or `+ `. What is decoded is
 /// wiped when it was used.
 ///
@@ -56,12 +102,6 @@ impl ServerExchange {
     /// The mechanism's registered name.
     pub fn name(&self) -> &'static str {
         self.mechanism.name()
-    }
-
-    /// Whether the client has bound it to the channel by `tls-exporter`, which is known when it asks its question. One exchange of a
-    /// TLS connection may be, whatever comes of it (RFC 9266 §4.1): who does it again has to connect again.
-    pub fn uses_exporter(&self) -> bool {
-        self.mechanism.uses_exporter()
     }
 
     /// Goes on with a line of the client, which is wiped.

@@ -22,7 +22,7 @@ pub use gatepost_wire::{Line, TlsInfo, TlsVersion};
 
 pub use client::{ChoiceError, ClientError, ClientMechanism, Credentials};
 pub use crypto::ScramHash;
-pub use exchange::{ClientExchange, ServerExchange};
+pub use exchange::{ClientExchange, ServerExchange, ServerExchanges};
 pub use external::ExternalClient;
 pub use login::LoginClient;
 pub use oauth::{OauthClient, TokenRefusal};

@@ -21,7 +21,7 @@ mod transaction;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use gatepost_sasl::{Answer, Identity, Question};
+use gatepost_sasl::{Answer, Identity, Question, ServerExchanges};
 use gatepost_wire::{Endpoint, Input, Line, Step, TlsInfo};
 
 use crate::envelope::{Hello, MailFrom, RcptTo};
@@ -53,7 +53,7 @@ pub enum Event {
 /// An SMTP server that does no I/O.
 pub struct Server {
     config: Arc<Config>,
-    nonce: String,
+    exchanges: ServerExchanges,
     state: State,
     input: Input,
     output: Vec<u8>,
@@ -65,10 +65,6 @@ pub struct Server {
     errors: u32,
     refusals: u32,
     auth_failures: u32,
-    /// Of AUTH, whatever came of them.
-    exchanges: u32,
-    /// Whether one of them was bound to this TLS by its exporter.
-    bound: bool,
     commands: u32,
     idle_commands: u32,
 }
@@ -87,7 +83,7 @@ impl Server {
     pub fn new(config: impl Into<Arc<Config>>, nonce: &str) -> Self {
         Server {
             config: config.into(),
-            nonce: nonce.to_owned(),
+            exchanges: ServerExchanges::new(nonce),
             state: State::Start,
             input: Input::new(),
             output: Vec::new(),
@@ -98,8 +94,6 @@ impl Server {
             errors: 0,
             refusals: 0,
             auth_failures: 0,
-            exchanges: 0,
-            bound: false,
             commands: 0,
             idle_commands: 0,
         }
@@ -172,7 +166,8 @@ impl Server {
         }
     }
 
-    /// No to any question, for the reason in the reply; to an [`Event::Auth`] it is [`Answer::Deny`]. With 421 the session ends (RFC 5321 §3.8).
+    /// No to any question, for the reason in the reply; to an [`Event::Auth`] it is [`Answer::Deny`]. With 421 the session ends
+    /// (RFC 5321 §3.8).
     pub fn refuse(&mut self, reply: &Reply) {
         match self.pending.take() {
             Some(Event::Mail(_) | Event::Recipient(_)) => {
@@ -377,7 +372,8 @@ impl Endpoint for Server {
         self.identity = None;
         self.pending = None;
         self.input.clear();
-        (self.tls, self.bound) = (Some(tls), false);
+        self.exchanges.secured();
+        self.tls = Some(tls);
     }
 
     fn timed_out(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gatepost_sasl::{Name, Question, Rejection, Secret, ServerExchange, Turn, prepare_query};
+use gatepost_sasl::{Name, Question, Rejection, Secret, Turn, prepare_query};
 use gatepost_wire::Line;
 
 use super::{Event, Server, State};
@@ -72,13 +72,9 @@ impl Server {
 
     /// RFC 5034 §4.
     pub(super) fn auth(&mut self, name: &str, initial: Option<&Secret>) {
-        // the number alone is not fresh: without a nonce there is none, and SCRAM is refused
-        let number = Some(self.exchanges).filter(|_| !self.nonce.is_empty());
-        let nonce = number.map(|number| format!("{}{number}", self.nonce)).unwrap_or_default();
-        self.exchanges += 1; // another one for each, those that went well included: the maildrop may be locked
         let offered = !self.mechanisms().is_empty();
         let initial = initial.map(Secret::expose);
-        let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
+        let begun = self.exchanges.begin(name, initial, &self.config.sasl, self.tls.as_ref());
         let Some((exchange, turn)) = begun.filter(|_| offered) else {
             return self.fail("this mechanism is not offered");
         };
@@ -98,7 +94,7 @@ impl Server {
             Turn::Challenge(challenge) => {
                 self.output.extend_from_slice(&[b"+ ", challenge.as_slice(), b"\r\n"].concat());
             }
-            Turn::Ask(_) if self.is_bound_again() => {
+            Turn::Ask(_) if self.binds_again() => {
                 self.err("[SYS/TEMP] bound to this channel before, connect again");
                 self.state = State::Closed;
                 self.input.clear();
@@ -112,10 +108,9 @@ impl Server {
         }
     }
 
-    /// RFC 9266 §4.1: one exchange of a connection may be bound by `tls-exporter`.
-    fn is_bound_again(&mut self) -> bool {
-        let is_bound = matches!(&self.state, State::Authenticating(exchange) if exchange.uses_exporter());
-        is_bound && std::mem::replace(&mut self.bound, true)
+    /// Whether a question is asked by an exchange that must not be (RFC 9266 §4.1).
+    fn binds_again(&mut self) -> bool {
+        matches!(&self.state, State::Authenticating(exchange) if self.exchanges.binds_again(exchange))
     }
 
     /// With the response codes of RFC 3206.

@@ -1,6 +1,6 @@
 //! AUTH (RFC 4954): the exchange within the session.
 
-use gatepost_sasl::{Answer, Name, Rejection, ServerExchange, Turn};
+use gatepost_sasl::{Answer, Name, Rejection, Turn};
 use gatepost_wire::Line;
 
 use super::{Event, Profile, Server, State};
@@ -23,13 +23,9 @@ impl Server {
         if self.identity.is_some() || !matches!(self.state, State::Ready(Some(Hello { extended: true, .. }))) {
             return self.fail(&reply::NO_AUTH_NOW);
         }
-        // the number alone is not fresh: without a nonce there is none, and SCRAM is refused
-        let number = Some(self.exchanges).filter(|_| !self.nonce.is_empty());
-        let nonce = number.map(|number| format!("{}{number}", self.nonce)).unwrap_or_default();
-        self.exchanges += 1; // another one for each, those that went well included: TLS may begin behind one
         let offered = !self.mechanisms().is_empty();
         let initial = initial.map(|Initial(text)| text.as_bytes());
-        let begun = ServerExchange::begin(name, initial, &self.config.sasl, self.tls.as_ref(), &nonce);
+        let begun = self.exchanges.begin(name, initial, &self.config.sasl, self.tls.as_ref());
         let Some((exchange, turn)) = begun.filter(|_| offered) else {
             return self.fail(&reply::NO_MECHANISM);
         };
@@ -58,7 +54,7 @@ impl Server {
             Turn::Challenge(challenge) => {
                 self.output.extend_from_slice(&[b"334 ", challenge.as_slice(), b"\r\n"].concat());
             }
-            Turn::Ask(_) if self.is_bound_again() => self.close(&reply::BOUND_BEFORE),
+            Turn::Ask(_) if self.binds_again() => self.close(&reply::BOUND_BEFORE),
             Turn::Ask(question) => self.pending = Some(Event::Auth(question)),
             Turn::Done(Ok(identity)) => {
                 self.identity = Some(identity);
@@ -69,10 +65,9 @@ impl Server {
         }
     }
 
-    /// RFC 9266 §4.1: one exchange of a connection may be bound by `tls-exporter`.
-    fn is_bound_again(&mut self) -> bool {
-        let is_bound = matches!(&self.state, State::Authenticating(_, exchange) if exchange.uses_exporter());
-        is_bound && std::mem::replace(&mut self.bound, true)
+    /// Whether a question is asked by an exchange that must not be (RFC 9266 §4.1).
+    fn binds_again(&mut self) -> bool {
+        matches!(&self.state, State::Authenticating(_, exchange) if self.exchanges.binds_again(exchange))
     }
 
     /// RFC 4954 §6.
