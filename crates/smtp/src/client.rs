@@ -32,7 +32,8 @@ pub use failure::Failure;
 pub use outcomes::{Outcome, Outcomes};
 pub use response::{Capabilities, Counts, Response};
 
-/// What the application learns; [`Outcomes`] puts together what is said of one message. [`Event::Ready`] and [`Event::SendData`] stay until a command follows.
+/// What the application learns; [`Outcomes`] puts together what is said of one message. [`Event::Ready`] and
+/// [`Event::SendData`] stay until a command follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -351,7 +352,7 @@ impl Endpoint for Client {
         // RFC 3207 §4.2: all that was known before is forgotten
         self.tls = Some(tls);
         self.capabilities = Capabilities::default();
-        (self.authenticated, self.bound) = (false, false);
+        (self.authenticated, self.bound, self.takes_submitter) = (false, false, None);
         self.input.clear();
         if matches!(self.state, State::Upgrading) {
             self.hello(true);

@@ -239,8 +239,8 @@ impl Sender {
                 Ok(()) => session.verdicts(None),
             };
             // a password that is wrong is so everywhere
-            let was_told = terms.login.is_some() && session.has_logged_in();
-            if left.is_empty() || session.was_begun() || was_told {
+            let is_known = terms.login.is_some() && session.is_login_said();
+            if left.is_empty() || session.was_begun() || is_known {
                 return Ok(Talked::Verdicts(verdicts));
             }
             before = Some(verdicts);

@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// Whether the log-in was said, or there is none to say.
-    pub(crate) fn has_logged_in(&self) -> bool {
+    pub(crate) fn is_login_said(&self) -> bool {
         self.login.is_none()
     }
 

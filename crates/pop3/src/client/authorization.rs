@@ -3,7 +3,6 @@
 use gatepost_sasl::{
     ChoiceError, ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, Secret, choose,
 };
-
 use gatepost_wire::Work;
 
 use super::failure::{Failure, Refusal};

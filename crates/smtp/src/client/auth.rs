@@ -1,7 +1,6 @@
 //! AUTH (RFC 4954): the log-in.
 
 use gatepost_sasl::{ClientError, ClientExchange, ClientMechanism, Credentials, Name, Policy, choose};
-
 use gatepost_wire::Work;
 
 use super::{Client, Event, Failure, Response, State};

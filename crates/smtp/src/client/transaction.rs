@@ -119,7 +119,7 @@ impl Client {
     /// A reply to MAIL or to a RCPT.
     pub(super) fn envelope(&mut self, mut sending: Sending, response: Response) {
         if sending.mail.is_none() {
-            if self.is_submitter_refused(&sending, &response) {
+            if self.says_again(&sending, &response) {
                 (sending.again, sending.envelope.mail.unknown_submitter) = (true, false);
                 let line = sending.envelope.mail.to_string();
                 return self.ask(sending, line);
@@ -162,9 +162,10 @@ impl Client {
         }
     }
 
-    /// Servers that offer AUTH have to take its parameter (RFC 4954 §5); of some that do not the reply is what RFC 5321 §4.1.1.11
-    /// and §4.2.4 have for a parameter that is not known. Which kind it is stays in mind for the messages behind it.
-    fn is_submitter_refused(&mut self, sending: &Sending, response: &Response) -> bool {
+    /// Whether MAIL is to be said again without `AUTH=<>`. Servers that offer AUTH have to take it (RFC 4954 §5); of some that do not
+    /// the reply is what RFC 5321 §4.1.1.11 and §4.2.4 have for a parameter that is not known. Which kind it is stays in mind for the
+    /// messages behind it.
+    fn says_again(&mut self, sending: &Sending, response: &Response) -> bool {
         let is_said = sending.envelope.mail.unknown_submitter;
         if response.is_positive() && (is_said || sending.again) {
             self.takes_submitter = Some(is_said);

@@ -30,7 +30,8 @@ impl Server {
         };
         match parsed {
             Ok(Command::Mail(_)) if self.config.profile == Profile::Mx && parameters::has_route(&line) => {
-                self.fail(&reply::SENDER_ROUTED); // who sends mail to us has no need of one
+                // RFC 5321 §4.1.2 has them ignored; who sends mail to an MX has no need of one, but for misleading a reader
+                self.fail(&reply::SENDER_ROUTED);
             }
             Ok(Command::Rcpt(_)) if self.is_utf8_unasked(&line) => self.fail(&reply::RECIPIENT_IN_UTF8),
             Ok(command) => self.command(command),
